@@ -1,0 +1,130 @@
+"""What a trainer says: small frozen records that cross threads and processes.
+
+Arrays in an event are copies that nobody writes again.  Every event names its run, so that whoever shows events can drop
+those of an older run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "CheckpointSaved",
+    "ClassesRemade",
+    "Event",
+    "RunEnded",
+    "RunStarted",
+    "SnapshotTaken",
+    "Stage",
+    "StepDone",
+    "ViewRequest",
+]
+
+Stage = Literal["first sketch", "learning", "done"]
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRequest:
+    """The part of a section somebody looks at, in voxels of the volume, half-open.
+
+    `prob_classes` are the class ids whose probabilities are wanted; `serial` grows with each request, so that a late
+    answer can be told from the newest.
+    """
+
+    z: int
+    y0: int
+    y1: int
+    x0: int
+    x1: int
+    prob_classes: tuple[int, ...] = ()
+    serial: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """A run begins; what it runs on and at which scale."""
+
+    run_id: str
+    n_classes: int
+    device: str
+    device_reason: str
+    voxel_size_nm: tuple[float, float, float]
+    working_pixel_nm: tuple[float, float]
+    shape_zyx: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class StepDone:
+    """One optimiser update.
+
+    `terms` are the unweighted values of the objective's terms by kind; `total` is their weighted sum; `usage` (K,) is
+    the share of pixels per class, smoothed over steps; `skill` is how much better than copying its neighbours the
+    predictor foretells a section (1 = perfect, 0 = no better), None until it is trained.
+    """
+
+    run_id: str
+    step: int
+    fraction: float
+    elapsed_s: float
+    terms: tuple[tuple[str, float], ...]
+    total: float
+    effective_classes: float
+    usage: tuple[float, ...]
+    skill: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTaken:
+    """The class map of the section in view, with the weights of now, on the volume's own voxel grid.
+
+    `classes` (h, w) uint8 holds ids 1..K; `confidence` (h, w) uint8 is the top probability times 255; `probs` pairs a
+    class id with its probability times 255, (h, w) uint8.
+    """
+
+    run_id: str
+    step: int
+    stage: Stage
+    view: ViewRequest
+    classes: NDArray[np.uint8]
+    confidence: NDArray[np.uint8]
+    probs: tuple[tuple[int, NDArray[np.uint8]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClassesRemade:
+    """The classes were clustered anew and matched to the old ones by overlap.
+
+    Ids are already permuted so that class i continues the old class it overlaps most; `kept` (K,) is the share of each
+    class's pixels that it had before.
+    """
+
+    run_id: str
+    step: int
+    kept: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointSaved:
+    """The run folder now holds everything up to `step`."""
+
+    run_id: str
+    step: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded:
+    """The last event of a run."""
+
+    run_id: str
+    step: int
+    reason: Literal["finished", "stopped", "collapsed"]
+    message: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+Event = RunStarted | StepDone | SnapshotTaken | ClassesRemade | CheckpointSaved | RunEnded
