@@ -16,6 +16,7 @@ __all__ = [
     "CheckpointSaved",
     "ClassesRemade",
     "Event",
+    "Notice",
     "RunEnded",
     "RunStarted",
     "SnapshotTaken",
@@ -117,6 +118,14 @@ class CheckpointSaved:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the user should know while the run goes on, in one sentence."""
+
+    run_id: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """The last event of a run."""
 
@@ -127,4 +136,4 @@ class RunEnded:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-Event = RunStarted | StepDone | SnapshotTaken | ClassesRemade | CheckpointSaved | RunEnded
+Event = RunStarted | StepDone | SnapshotTaken | ClassesRemade | CheckpointSaved | Notice | RunEnded

@@ -1,0 +1,119 @@
+"""The learned classifier: features and forecasts of one section, and K classes from both.
+
+The features carry what the section shows (membranes), the forecasts of the neighbouring sections' textures carry what it
+means (organelles); the classes are linear in both, so that k-means centres can be put in as they are and then trained.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from napari_em_autoclass.core.classifier.unet2d import UNet2d
+from napari_em_autoclass.core.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["ClassifierSettings", "ForecastClassifier"]
+
+
+class ClassifierSettings(Settings):
+    """Size of the network and of what it foretells."""
+
+    width: int = Field(16, ge=4, le=256)
+    """Channels of the network at full resolution; more is slower and finer."""
+    depth: int = Field(3, ge=1, le=6)
+    """Levels of the network; one more doubles how far around a pixel it looks."""
+    n_features: int = Field(32, ge=4, le=512)
+    """Numbers that describe a pixel before its class is chosen."""
+    n_textons: int = Field(64, ge=2, le=254)
+    """Textures told apart in the neighbouring sections that are to be foretold."""
+    filter_scales_nm: tuple[float, ...] = (8.0, 16.0, 32.0, 64.0)
+    """Scales of the filters whose clusters are the textures."""
+    forecast_share: float = Field(0.5, ge=0, le=1, json_schema_extra={"step": 0.05})
+    """How much the forecasts count beside the features when pixels are sorted into classes."""
+
+
+class ForecastClassifier(nn.Module):
+    """One section in, K-way logits out, in one pass.
+
+    Parameters
+    ----------
+    settings : sizes
+    n_classes : K
+    n_offsets : how many distances to neighbouring sections are foretold
+    """
+
+    def __init__(self, settings: ClassifierSettings, n_classes: int, n_offsets: int) -> None:
+        super().__init__()
+        self.backbone = UNet2d(settings.width, settings.depth, settings.n_features)
+        self.own = nn.Conv2d(settings.n_features, settings.n_textons, 1)
+        self.neighbours = nn.ModuleList(nn.Conv2d(settings.n_features, settings.n_textons, 1) for _ in range(n_offsets))
+        n_embedding = settings.n_features + settings.n_textons
+        self.head = nn.Conv2d(n_embedding, n_classes, 1)
+        self.n_features = settings.n_features
+        self.mean: Tensor
+        self.scale: Tensor
+        self.register_buffer("mean", torch.zeros(n_embedding))
+        self.register_buffer("scale", torch.ones(n_embedding))
+
+    @property
+    def stride(self) -> int:
+        """Sides of the input must be multiples of this."""
+        return self.backbone.stride
+
+    @property
+    def radius_px(self) -> int:
+        """How far from a pixel its class looks, in pixels."""
+        return self.backbone.radius_px
+
+    def features(self, image: Tensor) -> Tensor:
+        """Return features (N, D, H, W) of normalised sections (N, 1, H, W)."""
+        return torch.as_tensor(self.backbone(image))
+
+    def forecast(self, features: Tensor) -> Tensor:
+        """Return the foretold texture distribution (N, T, h, w) of the neighbours, averaged over distances."""
+        probs = [head(features).softmax(dim=1) for head in self.neighbours]
+        return torch.stack(probs).mean(dim=0)
+
+    def embed(self, features: Tensor, forecast: Tensor | None = None) -> Tensor:
+        """Return the standardised embedding (N, D + T, h, w): features, and the square root of the forecast.
+
+        The square root makes Euclidean distance between distributions the Hellinger distance.  `forecast` may be given
+        (for instance averaged over sections); otherwise it is the section's own.
+        """
+        foretold = self.forecast(features) if forecast is None else forecast
+        joined = torch.cat([features, foretold.clamp(min=1e-8).sqrt()], dim=1)  # (N, D + T, h, w)
+        return (joined - self.mean[:, None, None]) / self.scale[:, None, None]
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Return logits (N, K, h, w) from features (N, D, h, w)."""
+        return torch.as_tensor(self.head(self.embed(features)))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return logits (N, K, H, W) of normalised sections (N, 1, H, W)."""
+        return self.classify(self.features(image))
+
+    @torch.no_grad()
+    def standardise(self, features: Sequence[Tensor], forecasts: Sequence[Tensor], forecast_share: float) -> None:
+        """Set mean and scale of the embedding from samples (n, D) and (n, T).
+
+        Each feature is standardised by itself, the forecast as a whole (rare textures must not be blown up); then the
+        two parts are brought to total variances ``1 - forecast_share`` and ``forecast_share``.
+        """
+        f, q = torch.cat(list(features)), torch.cat(list(forecasts)).clamp(min=1e-8).sqrt()
+        f_scale = f.std(dim=0).clamp(min=1e-4) * (f.shape[1] / max(1 - forecast_share, 1e-4)) ** 0.5  # (D,)
+        q_scale = (q.var(dim=0).sum().clamp(min=1e-8) / max(forecast_share, 1e-4)).sqrt().expand(q.shape[1])  # (T,)
+        self.mean.copy_(torch.cat([f.mean(dim=0), q.mean(dim=0)]))
+        self.scale.copy_(torch.cat([f_scale, q_scale]))
+
+    @torch.no_grad()
+    def set_centres(self, centres: Tensor, temperature: float) -> None:
+        """Make the head the nearest-centre rule for `centres` (K, D + T) in the embedding."""
+        self.head.weight.copy_((centres / temperature)[:, :, None, None])
+        assert self.head.bias is not None
+        self.head.bias.copy_(-0.5 * (centres**2).sum(dim=1) / temperature)

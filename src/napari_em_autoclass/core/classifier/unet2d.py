@@ -1,0 +1,69 @@
+"""A small 2D U-Net: one section in, features per pixel out.
+
+2D, because sections are often far apart and badly registered; what lies along z enters through what the network has to
+foretell.  Batch norm in evaluation mode makes a pixel's features independent of what else is in the tile.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate, max_pool2d
+
+__all__ = ["UNet2d"]
+
+
+class UNet2d(nn.Module):
+    """Map sections (N, 1, H, W) to features (N, D, H, W); H and W must be multiples of ``2 ** (depth - 1)``.
+
+    Parameters
+    ----------
+    width : channels at full resolution; doubled at each coarser level
+    depth : number of levels
+    n_features : D
+
+    Source: Ronneberger et al. 2015, with batch norm and bilinear upsampling, and fewer channels.
+    """
+
+    def __init__(self, width: int, depth: int, n_features: int) -> None:
+        super().__init__()
+        widths = [width * 2**level for level in range(depth)]
+        self.down = nn.ModuleList(_block(i, o) for i, o in zip([1, *widths], widths, strict=False))
+        self.up = nn.ModuleList(_block(widths[i] + widths[i + 1], widths[i]) for i in reversed(range(depth - 1)))
+        self.last = nn.Conv2d(width, n_features, 1)
+        self.depth = depth
+
+    @property
+    def stride(self) -> int:
+        """Sides of the input must be multiples of this."""
+        return int(2 ** (self.depth - 1))
+
+    @property
+    def radius_px(self) -> int:
+        """How far from a pixel its features look, in pixels (an upper bound)."""
+        # Two 3x3 convolutions a level, down and up, and one pixel for each interpolation, at that level's stride.
+        return sum(2**level * (2 if level == self.depth - 1 else 5) for level in range(self.depth))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return features (N, D, H, W) of normalised sections (N, 1, H, W)."""
+        skips = []
+        x = image
+        for level, block in enumerate(self.down):
+            x = block(x if level == 0 else max_pool2d(x, 2))  # (N, width * 2**level, H / 2**level, W / 2**level)
+            skips.append(x)
+        skips.pop()
+        for block in self.up:
+            x = interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+            x = block(torch.cat([x, skips.pop()], dim=1))
+        return torch.as_tensor(self.last(x))
+
+
+def _block(n_in: int, n_out: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(n_in, n_out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(n_out),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(n_out, n_out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(n_out),
+        nn.ReLU(inplace=True),
+    )

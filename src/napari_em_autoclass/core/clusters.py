@@ -1,0 +1,69 @@
+"""k-means on pixel features: the fit on a sample (scikit-learn), the assignment on whole sections (torch)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["fit_clusters", "match_clusters", "nearest_cluster"]
+
+
+def fit_clusters(sample: NDArray[np.float32], n_clusters: int, seed: int, n_init: int = 2) -> NDArray[np.float32]:
+    """Return cluster centres (n_clusters, C) of `sample` (N, C), ordered by their first channel.
+
+    The first channel is the smoothed grey value, so that cluster numbers, and with them colours, run from dark to bright
+    and are alike from run to run.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer samples than clusters.
+    """
+    from sklearn.cluster import MiniBatchKMeans  # noqa: PLC0415  a second of import time that the dock needn't pay
+
+    if len(sample) < n_clusters:
+        raise ValueError(f"{len(sample)} pixels can't be put into {n_clusters} clusters")
+    model = MiniBatchKMeans(n_clusters, batch_size=4096, n_init=n_init, max_iter=60, random_state=seed, reassignment_ratio=0.005)
+    centres = np.asarray(model.fit(sample).cluster_centers_, np.float32)
+    return centres[np.argsort(centres[:, 0], kind="stable")]
+
+
+def nearest_cluster(features: Tensor, centres: Tensor) -> Tensor:
+    """Return the index (N, h, w) int64 of the centre (K, C) nearest to each pixel of `features` (N, C, h, w)."""
+    scores = torch.einsum("nchw,kc->nkhw", features, centres)  # (N, K, h, w)
+    return (scores - 0.5 * (centres**2).sum(dim=1)[:, None, None]).argmax(dim=1)
+
+
+def match_clusters(old: NDArray[Any], new: NDArray[Any], n_clusters: int) -> tuple[NDArray[np.int64], tuple[float, ...]]:
+    """Return which old cluster each new one continues, by overlap on the same pixels, and how much it kept.
+
+    Parameters
+    ----------
+    old, new : integer arrays of one shape, values 0..K-1
+    n_clusters : K
+
+    Returns
+    -------
+    new_to_old : (K,) int64, a permutation: new cluster i should be called ``new_to_old[i]``
+    kept : (K,) for each *old* name, the share of its new pixels that carried it before
+    """
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
+
+    pairs = new.ravel().astype(np.int64) * n_clusters + old.ravel()
+    table = np.bincount(pairs, minlength=n_clusters**2).reshape(n_clusters, n_clusters)
+    rows, columns = linear_sum_assignment(-table)
+    new_to_old = np.empty(n_clusters, np.int64)
+    new_to_old[rows] = columns
+    size = np.maximum(table.sum(axis=1), 1)
+    shares: Sequence[float] = (table[rows, columns] / size).tolist()
+    kept = [0.0] * n_clusters
+    for new_id, share in zip(rows, shares, strict=True):
+        kept[new_to_old[new_id]] = share
+    return new_to_old, tuple(kept)

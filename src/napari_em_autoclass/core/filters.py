@@ -1,0 +1,84 @@
+"""A fixed bank of rotation-invariant filters at several physical scales: the warm start needs no training.
+
+Per scale: Gaussian, gradient magnitude, both eigenvalues of the Hessian, local standard deviation.  Derivatives are
+multiplied by the scale (once per order), so that channels of different scales are comparable.
+
+Source of the channel choice: ``multiscale_basic_features`` of scikit-image and ilastik's pixel features, which are what
+users cluster today; re-implemented in torch so that one code path serves CPU and GPU.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, pad
+
+__all__ = ["CHANNELS_PER_SCALE", "FilterBank"]
+
+CHANNELS_PER_SCALE = 5
+# A Gaussian is cut where its weight has fallen to e^-4.5 of the centre's.
+_TRUNCATE = 3.0
+
+
+class FilterBank(nn.Module):
+    """Compute filter responses of normalised sections.
+
+    Parameters
+    ----------
+    sigmas_px : scales in working pixels, ascending
+    """
+
+    def __init__(self, sigmas_px: tuple[float, ...]) -> None:
+        super().__init__()
+        if not sigmas_px or min(sigmas_px) <= 0:
+            raise ValueError(f"scales must be positive numbers of pixels, got {sigmas_px}")
+        self.sigmas_px = tuple(float(sigma) for sigma in sigmas_px)
+
+    @property
+    def n_channels(self) -> int:
+        """Number of responses per pixel."""
+        return CHANNELS_PER_SCALE * len(self.sigmas_px)
+
+    @property
+    def radius_px(self) -> int:
+        """How far from a pixel its responses look, in pixels."""
+        return math.ceil(_TRUNCATE * max(self.sigmas_px)) + 2
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return responses (N, C, H, W) of `image` (N, 1, H, W), float32; edges are mirrored."""
+        channels = [channel for sigma in self.sigmas_px for channel in _responses(image, sigma)]
+        return torch.cat(channels, dim=1)  # (N, C, H, W)
+
+
+def _responses(image: Tensor, sigma: float) -> tuple[Tensor, ...]:
+    smooth = _blur(image, sigma)
+    variance = (_blur(image * image, sigma) - smooth * smooth).clamp(min=0.0)
+    dy, dx = _differences(smooth)
+    dyy, dyx = _differences(dy)
+    dxx = _differences(dx)[1]
+    mean, half = (dxx + dyy) / 2, (dxx - dyy) / 2
+    root = (half * half + dyx * dyx).sqrt()
+    gradient = (dy * dy + dx * dx).sqrt() * sigma
+    return smooth, gradient, (mean + root) * sigma**2, (mean - root) * sigma**2, variance.sqrt()
+
+
+def _differences(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Return central differences along y and x, same shape; edges are repeated."""
+    wide = pad(image, (1, 1, 1, 1), mode="replicate")
+    return (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]) / 2, (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]) / 2
+
+
+def _blur(image: Tensor, sigma: float) -> Tensor:
+    """Return `image` (N, 1, H, W) blurred by a Gaussian of `sigma` pixels, edges mirrored."""
+    radius = math.ceil(_TRUNCATE * sigma)
+    offsets = torch.arange(-radius, radius + 1, dtype=torch.float32, device=image.device)
+    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    kernel = (kernel / kernel.sum()).to(image.dtype)
+    height, width = image.shape[-2:]
+    # torch mirrors less than the image's own width only; tiny sections repeat their edge instead.
+    mode = "reflect" if radius < min(height, width) else "replicate"
+    wide = pad(image, (radius, radius, radius, radius), mode=mode)
+    rows = conv2d(wide, kernel[None, None, :, None])
+    return conv2d(rows, kernel[None, None, None, :])

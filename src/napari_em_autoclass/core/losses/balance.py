@@ -1,0 +1,37 @@
+"""Keep the classes in use (the balance term of DEPICT, as a hinge)."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import torch
+from pydantic import Field
+
+from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState, log_probs, masked_pixels
+
+__all__ = ["Balance"]
+
+
+class Balance(LossTerm):
+    """Use all the classes: ``max(0, ln(c K) - H(m))`` in nats, where ``m`` is the mean class probability.
+
+    With ``c`` = 1 this is the divergence of the class usage from equal use; with ``c`` < 1 it only acts when too few
+    classes are in use, so that rare structures may stay rare.  0 at the optimum, ``ln(c K)`` when one class holds all.
+
+    Source: Ghasedi Dizaji et al. 2017 (DEPICT), the balance part of eq. 4.
+    """
+
+    kind: Literal["balance"] = "balance"
+    """Use all the classes."""
+    min_used: float = Field(0.5, gt=0, le=1, json_schema_extra={"step": 0.05})
+    """Share of the classes that must stay in use before this term acts."""
+
+    def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
+        """Return a scalar in [0, ln K] nats."""
+        probs = masked_pixels(log_probs(batch.logits).exp(), batch.mask)  # (N, K)
+        # Over the batch, not the tile: a tile without mitochondria must not be forced to show some.
+        usage = probs.mean(dim=0)  # (K,)
+        entropy = -torch.xlogy(usage, usage).sum()
+        wanted = max(math.log(self.min_used * len(usage)), 0.0)
+        return TermOut((wanted - entropy).clamp(min=0.0))

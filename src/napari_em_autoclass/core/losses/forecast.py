@@ -1,0 +1,36 @@
+"""Forecast the texture of the neighbouring sections: the signal the default recipe learns from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from torch.nn.functional import cross_entropy
+
+from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState
+
+__all__ = ["Forecast"]
+
+
+class Forecast(LossTerm):
+    """Foretell the textures next door: cross-entropy against the textons of this section and of its neighbours, in nats.
+
+    Textons are clusters of a fixed filter bank, so nothing can collapse; what one section tells about the next is what
+    has a meaning beyond the section.  0 for perfect foresight, ``ln T`` for none (T textons).
+    """
+
+    kind: Literal["forecast"] = "forecast"
+    """Foretell the textures of the neighbouring sections."""
+    own_weight: float = Field(0.3, ge=0, le=10, json_schema_extra={"step": 0.1})
+    """How much the section's own texture counts beside its neighbours'."""
+
+    def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
+        """Return a non-negative scalar: the mean over neighbours plus `own_weight` times the own part; 0 without targets."""
+        values = {name: cross_entropy(logits.float(), target) for name, (logits, target) in batch.forecasts.items()}
+        if not values:
+            return TermOut(batch.logits.sum() * 0.0)
+        own = values.pop("own", None)
+        total = sum(values.values()) / len(values) if values else batch.logits.sum() * 0.0
+        loss = total if own is None else total + self.own_weight * own
+        logs = {name: float(value.detach()) for name, value in values.items()}
+        return TermOut(loss, logs)

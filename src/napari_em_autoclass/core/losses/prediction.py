@@ -1,0 +1,28 @@
+"""The bare prediction loss of the product's idea: it collapses alone, and is here to be compared with."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState, log_probs, masked_pixels
+
+__all__ = ["Prediction"]
+
+
+class Prediction(LossTerm):
+    """Neighbouring sections must foretell this one: cross-entropy of the class map under the predictor, in nats.
+
+    Both sides are trained, so alone it is won by one class everywhere (value 0): use it beside terms that forbid that.
+    ``ln K`` when predictor and classifier are undecided.
+    """
+
+    kind: Literal["prediction"] = "prediction"
+    """Neighbouring sections must foretell this one (bare cross-entropy)."""
+
+    def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
+        """Return a non-negative scalar in nats; 0 without a predictor."""
+        if batch.predicted_logits is None:
+            return TermOut(batch.logits.sum() * 0.0)
+        p = masked_pixels(log_probs(batch.logits).exp(), batch.mask)  # (N, K)
+        log_q = masked_pixels(log_probs(batch.predicted_logits), batch.mask)  # (N, K)
+        return TermOut(-(p * log_q).sum(dim=1).mean())

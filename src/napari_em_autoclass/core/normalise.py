@@ -1,0 +1,121 @@
+"""Robust normalisation, fitted once per volume and stored with the model.
+
+Grey values become ``(value - centre) / spread`` with the median and the 16-84 % half-range of the volume, and each section
+is brought to the volume's centre and spread within limits: sections of one stack differ in contrast, but a blank one must
+not be blown up into noise.  Being affine and robust, it gives the same result whatever the dtype or the contrast setting
+of the microscope.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.settings import Settings
+from napari_em_autoclass.core.volume import Box
+
+if TYPE_CHECKING:
+    from napari_em_autoclass.core.volume import Volume
+
+__all__ = ["Normalisation", "NormalisationSettings", "fit_normalisation"]
+
+# Grid of the normalised values: float copies of integer data differ in the last bits, and must give the same tiles.
+_GRID = 4096.0
+# Beyond this many spreads a value is dirt or a fold; it must not dominate a filter response.
+_LIMIT = 6.0
+
+
+class NormalisationSettings(Settings):
+    """How grey values are made comparable."""
+
+    per_section: bool = True
+    """Correct each section's brightness and contrast (sections of one stack often differ)."""
+    max_sections: int = Field(1024, ge=1, le=100_000)
+    """Sections measured at most; those between are interpolated."""
+
+
+class Normalisation(Settings):
+    """The fitted normalisation: centre and spread in grey values of the volume, for the whole and for each section."""
+
+    centre: float
+    """Median grey value of the volume."""
+    spread: float = Field(gt=0)
+    """Half the range that holds the middle 68 % of the grey values."""
+    section_centre: tuple[float, ...]
+    """Median grey value of each section."""
+    section_spread: tuple[float, ...]
+    """Spread of each section."""
+
+    def apply(self, block: NDArray[Any], z0: int) -> NDArray[np.float32]:
+        """Return normalised values of `block`, shape (z, y, x), whose first section is number `z0` of the volume.
+
+        Raises
+        ------
+        InputError
+            If the block holds NaN or infinite values.
+        """
+        stop = z0 + len(block)
+        centre = np.asarray(self.section_centre[z0:stop], np.float64)[:, None, None]
+        spread = np.asarray(self.section_spread[z0:stop], np.float64)[:, None, None]
+        scaled = (block.astype(np.float64) - centre) / spread
+        if block.dtype.kind == "f" and not np.isfinite(scaled).all():
+            raise InputError(f"sections {z0} to {stop - 1} hold NaN or infinite values; replace them (e.g. by 0) and try again")
+        np.clip(scaled, -_LIMIT, _LIMIT, out=scaled)
+        return (np.rint(scaled * _GRID) / _GRID).astype(np.float32)
+
+
+def fit_normalisation(volume: Volume, settings: NormalisationSettings | None = None) -> Normalisation:
+    """Return the normalisation of `volume`, from patches of at most `max_sections` sections.
+
+    Raises
+    ------
+    InputError
+        If all measured voxels have one value, or some are NaN or infinite.
+    """
+    settings = settings or NormalisationSettings()
+    depth = volume.shape_zyx[0]
+    measured = np.unique(np.linspace(0, depth - 1, min(depth, settings.max_sections)).round().astype(int))
+    statistics = np.array([_centre_and_spread(_sample(volume, int(z))) for z in measured])  # (n, 2)
+    centre, spread = (float(value) for value in np.median(statistics, axis=0))
+    if spread <= 0:
+        raise InputError(f"{volume.name}: the stack is constant (every measured voxel is {centre:g}); there is nothing to learn")
+    if not settings.per_section:
+        return Normalisation(centre=centre, spread=spread, section_centre=(centre,) * depth, section_spread=(spread,) * depth)
+    sections = np.arange(depth)
+    centres = np.interp(sections, measured, statistics[:, 0]).clip(centre - 2 * spread, centre + 2 * spread)
+    spreads = np.interp(sections, measured, statistics[:, 1]).clip(spread / 2, spread * 2)
+    return Normalisation(
+        centre=centre, spread=spread, section_centre=tuple(map(float, centres)), section_spread=tuple(map(float, spreads))
+    )
+
+
+def _sample(volume: Volume, z: int, side: int = 256) -> NDArray[np.float64]:
+    """Return grey values of section `z` from up to five patches (corners of the middle half, and the centre)."""
+    _, height, width = volume.shape_zyx
+    if height * width <= 4 * side * side:
+        corners = [(0, 0, height, width)]
+    else:
+        h, w = min(side, height), min(side, width)
+        rows, columns = ((height - h) // 4, (height - h) * 3 // 4), ((width - w) // 4, (width - w) * 3 // 4)
+        corners = [(y, x, h, w) for y in rows for x in columns] + [((height - h) // 2, (width - w) // 2, h, w)]
+    patches = [volume.read(Box(z, z + 1, y, y + h, x, x + w)).ravel() for y, x, h, w in corners]
+    values = np.concatenate(patches).astype(np.float64)
+    if not np.isfinite(values).all():
+        raise InputError(f"{volume.name}: section {z} holds NaN or infinite values; replace them (e.g. by 0) and try again")
+    return values
+
+
+def _centre_and_spread(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return median and 16-84 % half-range, leaving out fill values at either end."""
+    kept = values
+    for end in (values.min(), values.max()):
+        filled = values == end
+        # Padding of aligned stacks and clipped contrast pile up at the extreme values; they are not tissue.
+        if 0.05 < filled.mean() < 0.95:
+            kept = kept[kept != end]
+    low, centre, high = np.percentile(kept if len(kept) else values, (16, 50, 84))
+    return float(centre), float((high - low) / 2)
