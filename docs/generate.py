@@ -1,0 +1,151 @@
+"""Write the generated pages of the reference: `python docs/generate.py`; ``--check`` only says if they are stale.
+
+The settings come from `RunSettings`, the commands from the program's own help, so that neither is ever typed by hand.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import typing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import typer.main
+from pydantic import BaseModel
+
+from napari_em_autoclass.cli.app import app
+from napari_em_autoclass.core.losses import AnyLossTerm
+from napari_em_autoclass.core.run_settings import RunSettings, load_recipe, recipe_about, recipe_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pydantic.fields import FieldInfo
+
+REFERENCE = Path(__file__).parent / "reference"
+NOTE = "<!-- Written by docs/generate.py; change the source, not this page. -->\n\n"
+HEAD = "| setting | default | bounds | unit | what it does |\n|---|---|---|---|---|\n"
+
+
+def settings_page() -> str:
+    """Return the page of all settings, section by section."""
+    parts = [
+        NOTE,
+        "# Settings\n\n",
+        "Each can be given on the command line, `--set path.to.setting=value`, as often as needed, and stands in the "
+        "dock under *More settings*. `null` empties a setting that may be empty. What a run used is in its `run.json`.\n\n",
+        "## The run\n\n",
+        HEAD,
+        *(_row(name, info) for name, info in _leaves(RunSettings)),
+    ]
+    for name, section in _sections(RunSettings):
+        parts += [f"\n## {name}\n\n{section.__doc__}\n\n", HEAD]
+        parts += [_row(f"{name}.{leaf}", info) for leaf, info in _leaves(section)]
+    parts += ["\n## terms\n\n", _terms(), "\n## Recipes\n\n", _recipes()]
+    return "".join(parts)
+
+
+def command_page() -> str:
+    """Return the page of all commands with their arguments and options."""
+    group = typer.main.get_command(app)
+    assert isinstance(group, click.Group)
+    parts = [NOTE, "# Command line\n\n", f"{_paragraphs(group.help)}\n\n"]
+    for name in group.commands:
+        command = group.commands[name]
+        context = click.Context(command, info_name=f"em-autoclass {name}", color=False)
+        usage = " ".join(command.collect_usage_pieces(context))
+        parts.append(f"## {name}\n\n```text\nem-autoclass {name} {usage}\n```\n\n{_paragraphs(command.help)}\n\n")
+        rows = [_parameter(parameter) for parameter in command.params if not getattr(parameter, "hidden", False)]
+        if rows:
+            parts.append("| | |\n|---|---|\n" + "".join(rows) + "\n")
+    return "".join(parts).rstrip() + "\n"
+
+
+def _sections(settings: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    for name, info in settings.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            yield name, info.annotation
+
+
+def _leaves(settings: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    sections = dict(_sections(settings))
+    for name, info in settings.model_fields.items():
+        if name not in (*sections, "terms", "kind"):
+            yield name, info
+
+
+def _row(path: str, info: FieldInfo) -> str:
+    extra: dict[str, Any] = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    cells = (f"`{path}`", _value(info.default), _bounds(info), str(extra.get("unit", "")), info.description or "")
+    return "| " + " | ".join(cell.replace("|", r"\|").replace("\n", " ") for cell in cells) + " |\n"
+
+
+def _value(default: object) -> str:
+    if default is None:
+        return "empty"
+    return f"`{', '.join(map(str, default)) if isinstance(default, tuple) else default}`"
+
+
+def _bounds(info: FieldInfo) -> str:
+    choices = [value for value in typing.get_args(info.annotation) if isinstance(value, str)]
+    if choices:
+        return ", ".join(choices)
+    signs = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}", "multiple_of": "multiple of {}"}
+    limits = ((getattr(rule, name, None), sign) for rule in info.metadata for name, sign in signs.items())
+    return ", ".join(sign.format(f"{limit:g}") for limit, sign in limits if limit is not None)
+
+
+def _terms() -> str:
+    parts = ["The terms a recipe may hold, addressed by kind: `--set terms.balance.weight=0.5`.\n"]
+    for term in typing.get_args(typing.get_args(AnyLossTerm)[0]):
+        kind = term.model_fields["kind"].default
+        path = f"terms.{kind}"
+        parts += [f"\n### {kind}\n\n{_paragraphs(term.__doc__)}\n\n", HEAD]
+        parts += [_row(f"{path}.{name}", info) for name, info in _leaves(term)]
+    return "".join(parts)
+
+
+def _recipes() -> str:
+    rows = []
+    for name in recipe_names():
+        terms = ", ".join(term.kind for term in load_recipe(name).terms if term.weight > 0) or "none"
+        rows.append(f"| `{name}` | {recipe_about(name)} | {terms} |\n")
+    return "| recipe | what it does | terms |\n|---|---|---|\n" + "".join(rows)
+
+
+def _parameter(parameter: click.Parameter) -> str:
+    name = (
+        ", ".join(parameter.opts + parameter.secondary_opts)
+        if isinstance(parameter, click.Option)
+        else parameter.human_readable_name
+    )
+    text = str(getattr(parameter, "help", None) or "").replace("|", r"\|").replace("\n", " ")
+    default = parameter.default
+    shown = default not in (None, False, (), []) and not callable(default) and getattr(parameter, "show_default", True)
+    return f"| `{name}` | {text}{f' Default: `{default}`.' if shown else ''} |\n"
+
+
+def _paragraphs(text: str | None) -> str:
+    """Return a docstring without its indentation, its code marks in Markdown's form."""
+    return "\n".join(line.strip() for line in (text or "").replace("``", "`").replace("\b", "").strip().splitlines())
+
+
+def main() -> int:
+    """Write the pages, or with ``--check`` return 1 if one is stale."""
+    os.environ.update(COLUMNS="100", NO_COLOR="1")
+    stale = 0
+    for name, text in (("settings.md", settings_page()), ("command-line.md", command_page())):
+        path = REFERENCE / name
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale = 1
+        if "--check" not in sys.argv[1:]:
+            path.write_text(text, encoding="utf-8", newline="\n")
+        print(f"{path}: {'stale' if '--check' in sys.argv[1:] else 'written'}")
+    return stale if "--check" in sys.argv[1:] else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
