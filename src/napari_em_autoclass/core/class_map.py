@@ -1,0 +1,272 @@
+"""Which class shows as which: names, colours, merges, eyes and locks, as a pure value.
+
+The K-class result on disk and in the layers is never rewritten; whatever the user decides stands here, and layers and
+exports look through `ClassMap.lookup`.  Every method returns a new `ClassMap`; `history.History` makes them undoable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from operator import index
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+
+from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.group import Group, check_groups, default_name, in_order, tidy_name
+from napari_em_autoclass.core.history import History
+from napari_em_autoclass.core.palette import MAX_CLASSES, checked_color, default_colors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["ClassMap", "Group", "History"]
+
+_SCHEMA_VERSION: Final = 1
+_FLAGS: Final = ("hidden", "locked", "ignored")
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMap:
+    """What is shown for each of K classes.  Class ids are 1..K; 0 means "not classified".
+
+    Wherever a method takes the id of a class, any member of a group stands for the whole group.
+
+    Parameters
+    ----------
+    n_classes : K, 1 to 254
+    names, colors : one per class, the class's own, whether it is merged or not
+    groups : disjoint, by smallest member
+    hidden, locked, ignored : class ids; a class that is ignored is left to whoever counts or exports
+
+    Raises
+    ------
+    InputError
+        If the parts contradict each other (a damaged `classes.json`).
+    """
+
+    n_classes: int
+    names: tuple[str, ...]
+    colors: tuple[str, ...]
+    groups: tuple[Group, ...] = ()
+    hidden: frozenset[int] = frozenset()
+    locked: frozenset[int] = frozenset()
+    ignored: frozenset[int] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Check at the door, once."""
+        if not 1 <= self.n_classes <= MAX_CLASSES:
+            raise InputError(f"{self.n_classes} classes can't be shown; choose 1 to {MAX_CLASSES}")
+        if len(self.names) != self.n_classes or len(self.colors) != self.n_classes:
+            raise InputError(f"{len(self.names)} names and {len(self.colors)} colours for {self.n_classes} classes")
+        for color in self.colors:
+            checked_color(color)
+        known = frozenset(range(1, self.n_classes + 1))
+        check_groups(self.groups, known)
+        if not (self.hidden | self.locked | self.ignored) <= known:
+            raise InputError(f"hidden, locked or ignored classes outside 1 to {self.n_classes}")
+
+    @classmethod
+    def fresh(cls, n_classes: int) -> Self:
+        """Return the map in which nothing has been decided: "class 1", "class 2", ... in `default_colors`.
+
+        Raises
+        ------
+        InputError
+            If `n_classes` is outside 1 to 254.
+        """
+        return cls(n_classes, tuple(default_name(i + 1) for i in range(n_classes)), default_colors(n_classes))
+
+    def members(self, class_id: int) -> tuple[int, ...]:
+        """Return the classes shown together with `class_id`, ascending, itself included.
+
+        Raises
+        ------
+        InputError
+            If there is no such class; so do all methods that take an id.
+        """
+        group = self._group_of(class_id)
+        return group.members if group else (index(class_id),)
+
+    def shown_id(self, class_id: int) -> int:
+        """Return the id under which a class is shown: its own, or that of the smallest member of its group."""
+        return self.members(class_id)[0]
+
+    def name_of(self, class_id: int) -> str:
+        """Return the name shown for a class: its group's, or its own."""
+        group = self._group_of(class_id)
+        return group.name if group else self.names[class_id - 1]
+
+    def color_of(self, class_id: int) -> str:
+        """Return the colour '#rrggbb' shown for a class: its group's, or its own."""
+        group = self._group_of(class_id)
+        return group.color if group else self.colors[class_id - 1]
+
+    def is_visible(self, class_id: int) -> bool:
+        """Return whether a class shows; a group shows when one of its members does."""
+        return not self.hidden.issuperset(self.members(class_id))
+
+    def rows(self) -> tuple[int, ...]:
+        """Return the shown ids, ascending: one per group and one per class that is not merged."""
+        merged = {member for group in self.groups for member in group.members[1:]}
+        return tuple(i for i in range(1, self.n_classes + 1) if i not in merged)
+
+    def lookup(self) -> NDArray[np.uint8]:
+        """Return the table class id -> shown id, shape (K + 1,), uint8; 0 stays 0."""
+        table = np.arange(self.n_classes + 1, dtype=np.uint8)
+        for group in self.groups:
+            table[list(group.members)] = group.members[0]
+        return table
+
+    def merge(self, ids: Iterable[int], name: str | None = None, shares: Sequence[float] | None = None) -> Self:
+        """Show the classes of `ids`, with all they are already merged with, as one group.
+
+        Parameters
+        ----------
+        ids : at least two classes that don't show as one yet
+        name : without it the name given to the largest of them that was ever named by hand
+        shares : share of the voxels of each of the K classes; the largest (else the first of `ids`) gives its colour
+
+        Raises
+        ------
+        InputError
+            If an id is unknown, fewer than two rows are left to merge, one is locked, or `shares` has not K values.
+        """
+        rows = tuple(dict.fromkeys(self.shown_id(i) for i in ids))
+        if len(rows) < 2:
+            raise InputError("choose at least two classes to merge that are not one already")
+        self._refuse_locked(rows, "merge")
+        if shares is not None:
+            if len(shares) != self.n_classes:
+                raise InputError(f"{len(shares)} shares for {self.n_classes} classes")
+            rows = tuple(sorted(rows, key=lambda row: -sum(shares[member - 1] for member in self.members(row))))
+        members = tuple(sorted(member for row in rows for member in self.members(row)))
+        parts = tuple(group for group in self.groups if group.members[0] in rows)
+        given = [self.name_of(row) for row in rows if self.name_of(row) != default_name(*self.members(row))]
+        name = tidy_name(name or "") or next(iter(given), default_name(*members))
+        rest = (group for group in self.groups if group not in parts)
+        return replace(self, groups=in_order((*rest, Group(members, name, self.color_of(rows[0])).with_parts(parts))))
+
+    def unmerge(self, class_id: int) -> Self:
+        """Take the last merge of a group back: the classes and groups it was made of show again as they were.
+
+        Raises
+        ------
+        InputError
+            If the class is not merged, or locked.
+        """
+        group = self._group_of(class_id)
+        if group is None:
+            raise InputError(f"{self._describe(class_id)} is not merged; nothing to take apart")
+        self._refuse_locked((class_id,), "take apart")
+        rest = (other for other in self.groups if other is not group)
+        return replace(self, groups=in_order((*rest, *group.apart())))
+
+    def rename(self, class_id: int, name: str) -> Self:
+        """Name a class, or the group it is in; an empty name brings "class 3" back."""
+        name = tidy_name(name) or default_name(*self.members(class_id))
+        if group := self._group_of(class_id):
+            return self._with_group(replace(group, name=name))
+        return replace(self, names=(*self.names[: class_id - 1], name, *self.names[class_id:]))
+
+    def recolour(self, class_id: int, color: str) -> Self:
+        """Colour a class, or the group it is in.
+
+        Raises
+        ------
+        InputError
+            If `color` is not '#rrggbb'.
+        """
+        color = checked_color(color)
+        if group := self._group_of(class_id):
+            return self._with_group(replace(group, color=color))
+        return replace(self, colors=(*self.colors[: class_id - 1], color, *self.colors[class_id:]))
+
+    def with_visible(self, ids: Iterable[int], visible: bool) -> Self:
+        """Show or hide classes and groups."""
+        return replace(self, hidden=self._flagged(self.hidden, ids, not visible))
+
+    def lock(self, ids: Iterable[int], locked: bool = True) -> Self:
+        """Protect classes and groups from being merged or taken apart, or stop protecting them."""
+        return replace(self, locked=self._flagged(self.locked, ids, locked))
+
+    def ignore(self, ids: Iterable[int], ignored: bool = True) -> Self:
+        """Mark classes and groups as of no interest, or of interest again."""
+        return replace(self, ignored=self._flagged(self.ignored, ids, ignored))
+
+    def permuted(self, new_to_old: Sequence[int]) -> Self:
+        """Carry all decisions over to re-made classes.
+
+        Parameters
+        ----------
+        new_to_old : K ids; ``new_to_old[i - 1]`` is the old id of the class that is now called ``i``
+
+        Raises
+        ------
+        InputError
+            If it is not a permutation of 1..K.
+        """
+        old_ids = [index(i) for i in new_to_old]
+        if sorted(old_ids) != list(range(1, self.n_classes + 1)):
+            raise InputError(f"new_to_old is not a permutation of 1 to {self.n_classes}")
+        new_of = {old: new for new, old in enumerate(old_ids, start=1)}
+        names = (
+            default_name(new) if self.names[old - 1] == default_name(old) else self.names[old - 1]
+            for new, old in enumerate(old_ids, start=1)
+        )
+        flags: dict[str, Any] = {flag: frozenset(new_of[i] for i in getattr(self, flag)) for flag in _FLAGS}
+        colors = tuple(self.colors[old - 1] for old in old_ids)
+        groups = in_order(group.renumbered(new_of) for group in self.groups)
+        return replace(self, names=tuple(names), colors=colors, groups=groups, **flags)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain lists, numbers and strings, as stored in `classes.json`."""
+        flags = {flag: sorted(getattr(self, flag)) for flag in _FLAGS}
+        own = {"names": list(self.names), "colors": list(self.colors), "groups": [g.to_json() for g in self.groups]}
+        return {"schema_version": _SCHEMA_VERSION, "n_classes": self.n_classes, **own, **flags}
+
+    @classmethod
+    def from_json(cls, stored: Any) -> Self:
+        """Return the class map that `to_json` stored.
+
+        Raises
+        ------
+        InputError
+            If it has another schema, or is damaged.
+        """
+        version = stored.get("schema_version") if isinstance(stored, dict) else None
+        if version != _SCHEMA_VERSION:
+            raise InputError(
+                f"class map of schema {version!r}; this version reads {_SCHEMA_VERSION}, install another one"
+            )
+        try:
+            groups = in_order(Group.from_json(group) for group in stored["groups"])
+            flags = {flag: frozenset(index(i) for i in stored[flag]) for flag in _FLAGS}
+            names = tuple(str(name) for name in stored["names"])
+            return cls(index(stored["n_classes"]), names, tuple(stored["colors"]), groups, **flags)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"class map is damaged ({type(error).__name__}: {error}); restore classes.json") from error
+
+    def _group_of(self, class_id: int) -> Group | None:
+        # True and 2.0 would pass as numbers, but nobody means a class by them.
+        if type(class_id) is bool or not hasattr(class_id, "__index__") or not 1 <= class_id <= self.n_classes:
+            raise InputError(f"there is no class {class_id}; classes are 1 to {self.n_classes}")
+        return next((group for group in self.groups if class_id in group.members), None)
+
+    def _with_group(self, group: Group) -> Self:
+        return replace(self, groups=tuple(group if g.members == group.members else g for g in self.groups))
+
+    def _flagged(self, flagged: frozenset[int], ids: Iterable[int], on: bool) -> frozenset[int]:
+        chosen = frozenset(member for i in ids for member in self.members(i))
+        return flagged | chosen if on else flagged - chosen
+
+    def _refuse_locked(self, ids: Iterable[int], wish: str) -> None:
+        for i in ids:
+            if not self.locked.isdisjoint(self.members(i)):
+                raise InputError(f"{self._describe(i)} is locked; unlock it to {wish} it")
+
+    def _describe(self, class_id: int) -> str:
+        name = self.name_of(class_id)
+        return name if name == default_name(*self.members(class_id)) else f"class {self.shown_id(class_id)} ({name})"

@@ -1,0 +1,108 @@
+"""Undo and redo for a `ClassMap`, without limit, as a pure value that survives in `classes.json`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from napari_em_autoclass.core.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_em_autoclass.core.class_map import ClassMap
+
+__all__ = ["History"]
+
+_SCHEMA_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The class map now, and those before and after it.
+
+    Parameters
+    ----------
+    past : older class maps, oldest first
+    present : the one that shows
+    future : what `redo` brings back, next first
+    """
+
+    past: tuple[ClassMap, ...]
+    present: ClassMap
+    future: tuple[ClassMap, ...] = ()
+
+    @classmethod
+    def of(cls, class_map: ClassMap) -> Self:
+        """Return the history that begins with `class_map`."""
+        return cls((), class_map)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to take back."""
+        return bool(self.past)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether a step was taken back and nothing done since."""
+        return bool(self.future)
+
+    def do(self, class_map: ClassMap) -> Self:
+        """Make `class_map` the present; a step that changes nothing leaves no trace."""
+        if class_map == self.present:
+            return self
+        return replace(self, past=(*self.past, self.present), present=class_map, future=())
+
+    def undo(self) -> Self:
+        """Take the last step back; without one, nothing happens."""
+        if not self.past:
+            return self
+        return replace(self, past=self.past[:-1], present=self.past[-1], future=(self.present, *self.future))
+
+    def redo(self) -> Self:
+        """Do again what was taken back; without it, nothing happens."""
+        if not self.future:
+            return self
+        return replace(self, past=(*self.past, self.present), present=self.future[0], future=self.future[1:])
+
+    def permuted(self, new_to_old: Sequence[int]) -> Self:
+        """Carry every step over to re-made classes, so that undo never speaks of the old ids.
+
+        Raises
+        ------
+        InputError
+            If it is not a permutation of 1..K; see `ClassMap.permuted`.
+        """
+        past = tuple(class_map.permuted(new_to_old) for class_map in self.past)
+        future = tuple(class_map.permuted(new_to_old) for class_map in self.future)
+        return replace(self, past=past, present=self.present.permuted(new_to_old), future=future)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain lists, numbers and strings, as stored in `classes.json`."""
+        past = [class_map.to_json() for class_map in self.past]
+        future = [class_map.to_json() for class_map in self.future]
+        return {"schema_version": _SCHEMA_VERSION, "past": past, "present": self.present.to_json(), "future": future}
+
+    @classmethod
+    def from_json(cls, stored: Any) -> Self:
+        """Return the history that `to_json` stored.
+
+        Raises
+        ------
+        InputError
+            If it has another schema, or is damaged.
+        """
+        from napari_em_autoclass.core.class_map import ClassMap  # here, since `class_map` offers `History` too
+
+        version = stored.get("schema_version") if isinstance(stored, dict) else None
+        if version != _SCHEMA_VERSION:
+            raise InputError(f"classes.json has schema {version!r}; this version reads {_SCHEMA_VERSION}")
+        try:
+            past = tuple(ClassMap.from_json(class_map) for class_map in stored["past"])
+            future = tuple(ClassMap.from_json(class_map) for class_map in stored["future"])
+            present = ClassMap.from_json(stored["present"])
+        except (KeyError, TypeError) as error:
+            raise InputError(f"classes.json is damaged ({type(error).__name__}: {error}); restore it") from error
+        if {class_map.n_classes for class_map in (*past, *future)} - {present.n_classes}:
+            raise InputError("classes.json is damaged: its steps differ in their number of classes; restore it")
+        return cls(past, present, future)
