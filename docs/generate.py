@@ -11,7 +11,6 @@ import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
 import typer.main
 from pydantic import BaseModel
 
@@ -35,7 +34,8 @@ def settings_page() -> str:
         NOTE,
         "# Settings\n\n",
         "Each can be given on the command line, `--set path.to.setting=value`, as often as needed, and stands in the "
-        "dock under *More settings*. `null` empties a setting that may be empty. What a run used is in its `run.json`.\n\n",
+        "dock under *More settings*. `null` empties a setting that may be empty. "
+        "What a run used is in its `run.json`.\n\n",
         "## The run\n\n",
         HEAD,
         *(_row(name, info) for name, info in _leaves(RunSettings)),
@@ -49,14 +49,14 @@ def settings_page() -> str:
 
 def command_page() -> str:
     """Return the page of all commands with their arguments and options."""
-    group = typer.main.get_command(app)
-    assert isinstance(group, click.Group)
+    # typer brings its own copy of click in newer versions, so no class of click's is named here.
+    group: Any = typer.main.get_command(app)
     parts = [NOTE, "# Command line\n\n", f"{_paragraphs(group.help)}\n\n"]
-    for name in group.commands:
-        command = group.commands[name]
-        context = click.Context(command, info_name=f"em-autoclass {name}", color=False)
-        usage = " ".join(command.collect_usage_pieces(context))
-        parts.append(f"## {name}\n\n```text\nem-autoclass {name} {usage}\n```\n\n{_paragraphs(command.help)}\n\n")
+    for name, command in group.commands.items():
+        usage = " ".join(_usage(parameter) for parameter in command.params if _is_named_in_usage(parameter))
+        parts.append(
+            f"## {name}\n\n```text\nem-autoclass {name} {usage} [OPTIONS]\n```\n\n{_paragraphs(command.help)}\n\n"
+        )
         rows = [_parameter(parameter) for parameter in command.params if not getattr(parameter, "hidden", False)]
         if rows:
             parts.append("| | |\n|---|---|\n" + "".join(rows) + "\n")
@@ -93,8 +93,9 @@ def _bounds(info: FieldInfo) -> str:
     if choices:
         return ", ".join(choices)
     signs = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}", "multiple_of": "multiple of {}"}
-    limits = ((getattr(rule, name, None), sign) for rule in info.metadata for name, sign in signs.items())
-    return ", ".join(sign.format(f"{limit:g}") for limit, sign in limits if limit is not None)
+    limits = [(getattr(rule, name, None), sign) for rule in info.metadata for name, sign in signs.items()]
+    shown = [(f"{limit:g}" if isinstance(limit, float) else limit, sign) for limit, sign in limits if limit is not None]
+    return ", ".join(sign.format(limit) for limit, sign in shown)
 
 
 def _terms() -> str:
@@ -115,16 +116,26 @@ def _recipes() -> str:
     return "| recipe | what it does | terms |\n|---|---|---|\n" + "".join(rows)
 
 
-def _parameter(parameter: click.Parameter) -> str:
-    name = (
-        ", ".join(parameter.opts + parameter.secondary_opts)
-        if isinstance(parameter, click.Option)
-        else parameter.human_readable_name
-    )
+def _is_named_in_usage(parameter: Any) -> bool:
+    return bool(parameter.required or parameter.param_type_name == "argument")
+
+
+def _usage(parameter: Any) -> str:
+    name = str(parameter.name).upper()
+    if parameter.param_type_name == "option":
+        return f"{parameter.opts[0]} {name}"
+    return name if parameter.required else f"[{name}]"
+
+
+def _parameter(parameter: Any) -> str:
+    is_option = parameter.param_type_name == "option"
+    name = ", ".join(parameter.opts + parameter.secondary_opts) if is_option else str(parameter.name).upper()
     text = str(getattr(parameter, "help", None) or "").replace("|", r"\|").replace("\n", " ")
     default = parameter.default
-    shown = default not in (None, False, (), []) and not callable(default) and getattr(parameter, "show_default", True)
-    return f"| `{name}` | {text}{f' Default: `{default}`.' if shown else ''} |\n"
+    is_shown = (
+        default not in (None, False, (), []) and not callable(default) and getattr(parameter, "show_default", True)
+    )
+    return f"| `{name}` | {text}{f' Default: `{default}`.' if is_shown else ''} |\n"
 
 
 def _paragraphs(text: str | None) -> str:
