@@ -1,4 +1,4 @@
-"""k-means on pixel features: the fit on a sample (scikit-learn), the assignment on whole sections (torch)."""
+"""Do k-means on pixel features: the fit on a sample (scikit-learn), the assignment on whole sections (torch)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 __all__ = ["fit_clusters", "match_clusters", "nearest_cluster"]
 
@@ -18,8 +19,8 @@ __all__ = ["fit_clusters", "match_clusters", "nearest_cluster"]
 def fit_clusters(sample: NDArray[np.float32], n_clusters: int, seed: int, n_init: int = 2) -> NDArray[np.float32]:
     """Return cluster centres (n_clusters, C) of `sample` (N, C), ordered by their first channel.
 
-    The first channel is the smoothed grey value, so that cluster numbers, and with them colours, run from dark to bright
-    and are alike from run to run.
+    The first channel is the smoothed grey value, so that cluster numbers, and with them colours, run from dark to
+    bright and are alike from run to run.
 
     Raises
     ------
@@ -30,7 +31,9 @@ def fit_clusters(sample: NDArray[np.float32], n_clusters: int, seed: int, n_init
 
     if len(sample) < n_clusters:
         raise ValueError(f"{len(sample)} pixels can't be put into {n_clusters} clusters")
-    model = MiniBatchKMeans(n_clusters, batch_size=4096, n_init=n_init, max_iter=60, random_state=seed, reassignment_ratio=0.005)
+    model = MiniBatchKMeans(
+        n_clusters, batch_size=4096, n_init=n_init, max_iter=60, random_state=seed, reassignment_ratio=0.005
+    )
     centres = np.asarray(model.fit(sample).cluster_centers_, np.float32)
     return centres[np.argsort(centres[:, 0], kind="stable")]
 
@@ -41,7 +44,9 @@ def nearest_cluster(features: Tensor, centres: Tensor) -> Tensor:
     return (scores - 0.5 * (centres**2).sum(dim=1)[:, None, None]).argmax(dim=1)
 
 
-def match_clusters(old: NDArray[Any], new: NDArray[Any], n_clusters: int) -> tuple[NDArray[np.int64], tuple[float, ...]]:
+def match_clusters(
+    old: NDArray[Any], new: NDArray[Any], n_clusters: int
+) -> tuple[NDArray[np.int64], tuple[float, ...]]:
     """Return which old cluster each new one continues, by overlap on the same pixels, and how much it kept.
 
     Parameters
@@ -51,8 +56,10 @@ def match_clusters(old: NDArray[Any], new: NDArray[Any], n_clusters: int) -> tup
 
     Returns
     -------
-    new_to_old : (K,) int64, a permutation: new cluster i should be called ``new_to_old[i]``
-    kept : (K,) for each *old* name, the share of its new pixels that carried it before
+    new_to_old : (K,) int64
+        A permutation: new cluster i should be called ``new_to_old[i]``.
+    kept : (K,)
+        For each *old* name, the share of its new pixels that carried it before.
     """
     from scipy.optimize import linear_sum_assignment  # noqa: PLC0415
 

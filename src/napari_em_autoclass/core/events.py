@@ -1,16 +1,17 @@
 """What a trainer says: small frozen records that cross threads and processes.
 
-Arrays in an event are copies that nobody writes again.  Every event names its run, so that whoever shows events can drop
-those of an older run.
+Arrays in an event are copies that nobody writes again.  Every event names its run, so that whoever shows events can
+drop those of an older run.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = [
     "CheckpointSaved",

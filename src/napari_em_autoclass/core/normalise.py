@@ -1,9 +1,9 @@
 """Robust normalisation, fitted once per volume and stored with the model.
 
-Grey values become ``(value - centre) / spread`` with the median and the 16-84 % half-range of the volume, and each section
-is brought to the volume's centre and spread within limits: sections of one stack differ in contrast, but a blank one must
-not be blown up into noise.  Being affine and robust, it gives the same result whatever the dtype or the contrast setting
-of the microscope.
+Grey values become ``(value - centre) / spread`` with the median and the 16-84 % half-range of the volume, and each
+section is brought to the volume's centre and spread within limits: sections of one stack differ in contrast, but a
+blank one must not be blown up into noise.  Being affine and robust, it gives the same result whatever the dtype or the
+contrast setting of the microscope.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from napari_em_autoclass.core.errors import InputError
@@ -19,6 +18,8 @@ from napari_em_autoclass.core.settings import Settings
 from napari_em_autoclass.core.volume import Box
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_em_autoclass.core.volume import Volume
 
 __all__ = ["Normalisation", "NormalisationSettings", "fit_normalisation"]
@@ -63,7 +64,9 @@ class Normalisation(Settings):
         spread = np.asarray(self.section_spread[z0:stop], np.float64)[:, None, None]
         scaled = (block.astype(np.float64) - centre) / spread
         if block.dtype.kind == "f" and not np.isfinite(scaled).all():
-            raise InputError(f"sections {z0} to {stop - 1} hold NaN or infinite values; replace them (e.g. by 0) and try again")
+            raise InputError(
+                f"sections {z0} to {stop - 1} hold NaN or infinite values; replace them (e.g. by 0) and try again"
+            )
         np.clip(scaled, -_LIMIT, _LIMIT, out=scaled)
         return (np.rint(scaled * _GRID) / _GRID).astype(np.float32)
 
@@ -82,14 +85,21 @@ def fit_normalisation(volume: Volume, settings: NormalisationSettings | None = N
     statistics = np.array([_centre_and_spread(_sample(volume, int(z))) for z in measured])  # (n, 2)
     centre, spread = (float(value) for value in np.median(statistics, axis=0))
     if spread <= 0:
-        raise InputError(f"{volume.name}: the stack is constant (every measured voxel is {centre:g}); there is nothing to learn")
+        raise InputError(
+            f"{volume.name}: the stack is constant (every measured voxel is {centre:g}); there is nothing to learn"
+        )
     if not settings.per_section:
-        return Normalisation(centre=centre, spread=spread, section_centre=(centre,) * depth, section_spread=(spread,) * depth)
+        return Normalisation(
+            centre=centre, spread=spread, section_centre=(centre,) * depth, section_spread=(spread,) * depth
+        )
     sections = np.arange(depth)
     centres = np.interp(sections, measured, statistics[:, 0]).clip(centre - 2 * spread, centre + 2 * spread)
     spreads = np.interp(sections, measured, statistics[:, 1]).clip(spread / 2, spread * 2)
     return Normalisation(
-        centre=centre, spread=spread, section_centre=tuple(map(float, centres)), section_spread=tuple(map(float, spreads))
+        centre=centre,
+        spread=spread,
+        section_centre=tuple(map(float, centres)),
+        section_spread=tuple(map(float, spreads)),
     )
 
 
@@ -105,7 +115,9 @@ def _sample(volume: Volume, z: int, side: int = 256) -> NDArray[np.float64]:
     patches = [volume.read(Box(z, z + 1, y, y + h, x, x + w)).ravel() for y, x, h, w in corners]
     values = np.concatenate(patches).astype(np.float64)
     if not np.isfinite(values).all():
-        raise InputError(f"{volume.name}: section {z} holds NaN or infinite values; replace them (e.g. by 0) and try again")
+        raise InputError(
+            f"{volume.name}: section {z} holds NaN or infinite values; replace them (e.g. by 0) and try again"
+        )
     return values
 
 

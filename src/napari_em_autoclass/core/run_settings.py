@@ -1,6 +1,7 @@
 """All settings of a run in one frozen tree, and the recipes that fill it.
 
-The form in the dock, the command line's ``--set``, the JSON in the run folder and the reference page all come from here.
+The form in the dock, the command line's ``--set``, the JSON in the run folder and the reference page all come from
+here.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from napari_em_autoclass.core.views import ViewSettings
 
 __all__ = ["SCHEMA_VERSION", "RunSettings", "TrainingSettings", "apply_setting", "load_recipe", "recipe_names"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[1] = 1
 
 
 class TrainingSettings(Settings):
@@ -98,7 +99,9 @@ class RunSettings(Settings):
 
 def recipe_names() -> tuple[str, ...]:
     """Return the names of the recipes that come with the program, the default first."""
-    names = sorted(path.name.removesuffix(".json") for path in _recipe_folder().iterdir() if path.name.endswith(".json"))
+    names = sorted(
+        path.name.removesuffix(".json") for path in _recipe_folder().iterdir() if path.name.endswith(".json")
+    )
     default = RunSettings.model_fields["recipe"].default
     return (default, *(name for name in names if name != default))
 

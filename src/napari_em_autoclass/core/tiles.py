@@ -55,7 +55,9 @@ def neighbour_offsets(distances_nm: Sequence[float], gap_nm: float, n_sections: 
         If the volume has fewer than three sections.
     """
     if n_sections < 3:
-        raise InputError(f"the stack has {n_sections} section(s); at least 3 are needed to learn from neighbouring sections")
+        raise InputError(
+            f"the stack has {n_sections} section(s); at least 3 are needed to learn from neighbouring sections"
+        )
     wanted = {max(1, round(distance / gap_nm)) for distance in distances_nm}
     return tuple(sorted(offset for offset in wanted if 2 * offset < n_sections)) or (1,)
 
@@ -83,8 +85,8 @@ class RegionPlan:
         if min(shape_zyx[1:]) < settings.size_px:
             height, width = shape_zyx[1:]
             raise InputError(
-                f"tile {settings.size_px}x{settings.size_px} is larger than the section {height}x{width} (working pixels); "
-                "choose a smaller tile (tiles.size_px) or a smaller working pixel size"
+                f"tile {settings.size_px}x{settings.size_px} is larger than the section {height}x{width} "
+                "(working pixels); choose a smaller tile (tiles.size_px) or a smaller working pixel size"
             )
         depth = min(settings.region_sections + 2 * margin, shape_zyx[0])
         side = max(settings.region_px, settings.size_px)

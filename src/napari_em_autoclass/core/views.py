@@ -1,8 +1,8 @@
 """Augmented views of tiles: geometry drawn once per tile, contrast drawn anew for each section.
 
 Independent draws per section matter: real sections differ in contrast, and a shared draw would let brightness carry
-a class's identity from one section to the next.  Geometry is the eight symmetries of the square, which are exact and have
-exact inverses.
+a class's identity from one section to the next.  Geometry is the eight symmetries of the square, which are exact and
+have exact inverses.
 """
 
 from __future__ import annotations

@@ -112,15 +112,22 @@ class Volume:
         """Check at the door, once."""
         shape = tuple(int(n) for n in self.data.shape)
         if len(shape) != 3:
-            raise InputError(f"{self.name}: expected a stack with axes (Z, Y, X), got shape {shape}; choose one channel and time point")
+            raise InputError(
+                f"{self.name}: expected a stack with axes (Z, Y, X), got shape {shape}; "
+                "choose one channel and time point"
+            )
         if min(shape) < 1:
             raise InputError(f"{self.name}: the stack of shape {shape} is empty")
         kind = np.dtype(self.data.dtype).kind
         if kind not in "iufb":
-            raise InputError(f"{self.name}: pixels of dtype {self.data.dtype} can't be used; convert to an integer or float type")
+            raise InputError(
+                f"{self.name}: pixels of dtype {self.data.dtype} can't be used; convert to an integer or float type"
+            )
         size = tuple(float(s) for s in self.voxel_size_nm)
         if len(size) != 3 or not all(np.isfinite(s) and s > 0 for s in size):
-            raise InputError(f"{self.name}: voxel size {self.voxel_size_nm} must be three positive numbers in nm (z, y, x)")
+            raise InputError(
+                f"{self.name}: voxel size {self.voxel_size_nm} must be three positive numbers in nm (z, y, x)"
+            )
         object.__setattr__(self, "voxel_size_nm", size)
 
     @property
@@ -132,7 +139,8 @@ class Volume:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype of the stored voxels."""
-        return np.dtype(self.data.dtype)
+        stored: np.dtype[Any] = np.dtype(self.data.dtype)
+        return stored
 
     def read(self, box: Box) -> np.ndarray[Any, Any]:
         """Return the voxels of `box`, shape `box.shape`, in the stored dtype.
@@ -147,9 +155,13 @@ class Volume:
         except Exception as error:
             # Codecs, HDF5, Zarr and the file system each raise their own; to the user all of them mean the same.
             where = f"sections {box.z0} to {box.z1 - 1}"
-            raise InputError(f"{self.name}: can't read {where} ({type(error).__name__}: {_one_line(error)}); the file may be damaged") from error
+            raise InputError(
+                f"{self.name}: can't read {where} ({type(error).__name__}: {_one_line(error)}); the file may be damaged"
+            ) from error
         if block.shape != box.shape:
-            raise InputError(f"{self.name}: asked for a block of {box.shape}, got {block.shape}; the file may be truncated")
+            raise InputError(
+                f"{self.name}: asked for a block of {box.shape}, got {block.shape}; the file may be truncated"
+            )
         return block
 
     def section(self, z: int) -> np.ndarray[Any, Any]:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_em_autoclass.core.volume import Box
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_em_autoclass.core.normalise import Normalisation
     from napari_em_autoclass.core.volume import Volume
 

@@ -44,7 +44,8 @@ class FilterClassifier(nn.Module):
 
     def responses(self, image: Tensor) -> Tensor:
         """Return standardised responses (N, C, H, W) of sections (N, 1, H, W)."""
-        return (self.bank(image) - self.mean[:, None, None]) / self.scale[:, None, None]
+        standardised: Tensor = (self.bank(image) - self.mean[:, None, None]) / self.scale[:, None, None]
+        return standardised
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits (N, K, H, W): minus half the squared distance to each centre, over the temperature."""

@@ -1,7 +1,8 @@
 """The learned classifier: features and forecasts of one section, and K classes from both.
 
-The features carry what the section shows (membranes), the forecasts of the neighbouring sections' textures carry what it
-means (organelles); the classes are linear in both, so that k-means centres can be put in as they are and then trained.
+The features carry what the section shows (membranes), the forecasts of the neighbouring sections' textures carry what
+it means (organelles); the classes are linear in both, so that k-means centres can be put in as they are and then
+trained.
 """
 
 from __future__ import annotations

@@ -22,6 +22,8 @@ class UNet2d(nn.Module):
     depth : number of levels
     n_features : D
 
+    Notes
+    -----
     Source: Ronneberger et al. 2015, with batch norm and bilinear upsampling, and fewer channels.
     """
 

@@ -5,10 +5,9 @@ A new term is one file here, its name in `AnyLossTerm`, and one test file; form,
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from pydantic import Field
-from torch import Tensor
 
 from napari_em_autoclass.core.losses.anchor import Anchor
 from napari_em_autoclass.core.losses.balance import Balance
@@ -17,6 +16,9 @@ from napari_em_autoclass.core.losses.confidence import Confidence
 from napari_em_autoclass.core.losses.forecast import Forecast
 from napari_em_autoclass.core.losses.mutual_information import NeighbourInformation, ViewInformation
 from napari_em_autoclass.core.losses.prediction import Prediction
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["AnyLossTerm", "LossTerm", "ObjectiveOut", "StepBatch", "TermOut", "TrainState", "objective"]
 

@@ -14,8 +14,8 @@ __all__ = ["Anchor"]
 class Anchor(LossTerm):
     """Keep to the clusters found: cross-entropy against the labels of the last clustering, in nats.
 
-    Clusters of fixed features can't collapse, so this term pins what the others would smooth away.  0 when each pixel is
-    sure of its cluster, ``ln K`` when undecided.
+    Clusters of fixed features can't collapse, so this term pins what the others would smooth away.  0 when each pixel
+    is sure of its cluster, ``ln K`` when undecided.
 
     Source: Caron et al. 2018 (DeepCluster), eq. 1, with the classes kept from one clustering to the next.
     """

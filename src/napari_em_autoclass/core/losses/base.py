@@ -8,15 +8,17 @@ its unit.  A term with weight 0, or outside its part of the training, is not eva
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from napari_em_autoclass.core.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["LossTerm", "StepBatch", "TermOut", "TrainState", "log_probs", "masked_pixels"]
 
@@ -34,8 +36,8 @@ class StepBatch:
     view_logits : (B, K, h, w), of a second photometric view of the same pixels, or None
     predicted_logits : (B, K, h, w), what the predictor foretells from the neighbouring sections, or None
     anchor : (B, h, w) int64, class index 0..K-1 that holds fine structure in place, or None
-    forecasts : pairs (logits (N, T), texton index (N,) int64) by name: "own" for the section itself, "near", "far", …
-        for the neighbours
+    forecasts : pairs (logits (N, T), texton index (N,) int64) by name
+        "own" for the section itself, "near", "far", … for the neighbours.
     """
 
     logits: Tensor

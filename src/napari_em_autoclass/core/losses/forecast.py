@@ -13,7 +13,7 @@ __all__ = ["Forecast"]
 
 
 class Forecast(LossTerm):
-    """Foretell the textures next door: cross-entropy against the textons of this section and of its neighbours, in nats.
+    """Foretell the textures next door: cross-entropy against the textons here and in the neighbours, in nats.
 
     Textons are clusters of a fixed filter bank, so nothing can collapse; what one section tells about the next is what
     has a meaning beyond the section.  0 for perfect foresight, ``ln T`` for none (T textons).
@@ -25,7 +25,7 @@ class Forecast(LossTerm):
     """How much the section's own texture counts beside its neighbours'."""
 
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
-        """Return a non-negative scalar: the mean over neighbours plus `own_weight` times the own part; 0 without targets."""
+        """Return a scalar, 0 or more: the neighbours' mean plus `own_weight` times the own part; without targets 0."""
         values = {name: cross_entropy(logits.float(), target) for name, (logits, target) in batch.forecasts.items()}
         if not values:
             return TermOut(batch.logits.sum() * 0.0)

@@ -1,7 +1,7 @@
 """Mutual information between the classes of paired pixels (IIC), as two terms that differ in the pairs.
 
-It is highest when each pixel's class can be told from its partner's *and* all classes are in use, so it holds agreement,
-confidence and balance in one number.  It still permits that only a few of the K classes are used.
+It is highest when each pixel's class can be told from its partner's *and* all classes are in use, so it holds
+agreement, confidence and balance in one number.  It still permits that only a few of the K classes are used.
 
 Source: Ji, Henriques, Vedaldi 2019, "Invariant Information Clustering", eq. 3; formula re-implemented.
 """
