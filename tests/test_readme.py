@@ -1,0 +1,67 @@
+"""What README.md and the documentation claim holds."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+README = REPOSITORY / "README.md"
+PAGES = [
+    README,
+    REPOSITORY / "CONTRIBUTING.md",
+    REPOSITORY / ".napari-hub" / "DESCRIPTION.md",
+    *sorted((REPOSITORY / "docs").rglob("*.md")),
+]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+def run_python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-W", "error", "-c", code], cwd=folder, capture_output=True, text=True)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_the_code_in_the_readme_runs(tmp_path: Path) -> None:
+    (code,) = blocks(README, "python")
+    done = run_python(code, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^step \d+: [\d.]+ of 20 classes in use$", done.stdout, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_every_command_line_shown_exists(page: Path) -> None:
+    from typer.main import get_command
+
+    from napari_em_autoclass.cli.app import app
+
+    known = {name: {option for parameter in command.params for option in parameter.opts}
+             for name, command in get_command(app).commands.items()}  # fmt: skip
+    for block in blocks(page, "(?:console|bash)"):
+        for name, rest in re.findall(r"em-autoclass (\w+)([^#\n]*)", block):
+            assert name in known, f"{page.name}: there is no em-autoclass {name}"
+            for option in re.findall(r"(?<=\s)--[\w-]+", rest):
+                assert option in known[name], f"{page.name}: em-autoclass {name} has no {option}"
+
+
+def test_generated_pages_are_up_to_date() -> None:
+    done = subprocess.run(
+        [sys.executable, str(REPOSITORY / "docs" / "generate.py"), "--check"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, f"run `python docs/generate.py`\n{done.stdout}{done.stderr}"
