@@ -1,0 +1,130 @@
+"""Class maps read back: ours with names and colours, and those of other programs."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
+
+import numpy as np
+import tifffile
+import zarr
+
+from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
+from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.io import tiff, zarr_store
+from napari_em_autoclass.io.export_zarr import PROJECT_KEY
+from napari_em_autoclass.io.ome_zarr import ome_attributes
+from napari_em_autoclass.io.readers import open_volume
+
+if TYPE_CHECKING:
+    from napari_em_autoclass.core.volume import ArrayLike
+
+__all__ = ["ClassMapInfo", "read_class_map"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassMapInfo:
+    """What a file tells of its class map besides the voxels.
+
+    Parameters
+    ----------
+    voxel_size_nm : (z, y, x) in nm; None where the file doesn't tell
+    names : name by id, as far as known
+    colors : ``#rrggbb`` by id, as far as known
+    n_classes : K; None in maps of other programs
+    provenance : how the map came about; empty in maps of other programs
+    """
+
+    voxel_size_nm: tuple[float, float, float] | None = None
+    names: dict[int, str] = field(default_factory=dict)
+    colors: dict[int, str] = field(default_factory=dict)
+    n_classes: int | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+
+def read_class_map(path: str | os.PathLike[str]) -> tuple[ArrayLike, ClassMapInfo]:
+    """Return a class map or label stack as a lazy array (Z, Y, X) of integers, and what the file tells of it.
+
+    Takes every format of `open_volume`, and ``.npz`` (the array ``classes`` or ``labels``, else the first; held in
+    memory). A Zarr group with an array ``"0"`` is read at ``"0"``.
+
+    Raises
+    ------
+    InputError
+        If the file can't be read, or doesn't hold integers.
+    """
+    text, at = os.fspath(path), Path(path).expanduser()
+    if at.suffix.lower() == ".npz" and at.is_file():
+        volume, size = _read_npz(at), None
+    else:
+        volume, size = _read_lazily(text, "0" if _has_level_0(at) else None)
+    if volume.dtype.kind not in "iub":
+        raise InputError(f"{at.name}: holds {volume.dtype} values; a class map has integers")
+    return volume.data, _info(at, size)
+
+
+def _read_lazily(text: str, dataset: str | None) -> tuple[Volume, tuple[float, float, float] | None]:
+    try:
+        volume = open_volume(text, dataset=dataset)
+    except MissingVoxelSize:
+        return open_volume(text, dataset=dataset, voxel_size_nm=(1.0, 1.0, 1.0)), None
+    return volume, volume.voxel_size_nm
+
+
+def _read_npz(at: Path) -> Volume:
+    try:
+        with np.load(at, allow_pickle=False) as archive:
+            names = [name for name in ("classes", "labels") if name in archive.files] or archive.files
+            data = archive[names[0]]
+    except Exception as error:
+        # An archive fails as a zip file, an array or a pickle; to the user it is damaged.
+        raise InputError(f"{at.name}: can't be read ({type(error).__name__}); the file may be damaged") from error
+    return Volume(data, (1.0, 1.0, 1.0), at.name)
+
+
+def _has_level_0(at: Path) -> bool:
+    """Tell whether `at` is a plain Zarr group with an array "0": a pyramid without the metadata of one."""
+    return (
+        at.is_dir()
+        and zarr_store.is_zarr(at)
+        and isinstance(group := zarr_store.open_node(at), zarr.Group)
+        and "multiscales" not in ome_attributes(group)
+        and isinstance(group.get("0"), zarr.Array)
+    )
+
+
+def _info(at: Path, size: tuple[float, float, float] | None) -> ClassMapInfo:
+    if at.is_dir() and zarr_store.is_zarr(at):
+        return _zarr_info(dict(zarr_store.open_node(at).attrs), size)
+    if tiff.can_read(at):
+        return _tiff_info(at, size)
+    return ClassMapInfo(size)
+
+
+def _zarr_info(attributes: dict[str, Any], size: tuple[float, float, float] | None) -> ClassMapInfo:
+    label = attributes.get("ome", attributes).get("image-label") or {}
+    project = attributes.get(PROJECT_KEY) or {}
+    # Properties are whatever another program wrote, so each key may be absent.
+    properties = [p for p in label.get("properties", []) if "label-value" in p and "name" in p]
+    names = {int(p["label-value"]): str(p["name"]) for p in properties}
+    shades = [c for c in label.get("colors", []) if len(c.get("rgba") or ()) >= 3]
+    colors = {int(c["label-value"]): "#{:02x}{:02x}{:02x}".format(*c["rgba"][:3]) for c in shades}
+    return ClassMapInfo(size, names, colors, project.get("n_classes"), project.get("provenance", {}))
+
+
+def _tiff_info(at: Path, size: tuple[float, float, float] | None) -> ClassMapInfo:
+    with tifffile.TiffFile(at) as file:
+        xml = file.ome_metadata
+    try:
+        comments = ElementTree.fromstring(xml).iterfind(".//{*}CommentAnnotation") if xml else ()
+        texts = [note.findtext("{*}Value") or "" for note in comments if note.get("Namespace") == PROJECT_KEY]
+        project = json.loads(texts[0]) if texts else {}
+    except ValueError:  # not JSON; the map is readable without
+        project = {}
+    names = {int(i): str(name) for i, name in project.get("names", {}).items()}
+    colors = {int(i): str(color) for i, color in project.get("colors", {}).items()}
+    return ClassMapInfo(size, names, colors, project.get("n_classes"), project.get("provenance", {}))

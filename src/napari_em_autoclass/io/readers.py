@@ -1,0 +1,98 @@
+"""One door for every format: `open_volume`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.io import hdf5, mrc, npy, section_folder, tiff, zarr_store
+from napari_em_autoclass.io.request import ReadRequest
+
+if TYPE_CHECKING:
+    from napari_em_autoclass.core.volume import Volume
+
+__all__ = ["READERS", "Reader", "open_volume"]
+
+
+class Reader(Protocol):
+    """What a module must offer to be a reader."""
+
+    FORMAT: str
+    """The format and its suffixes, for messages."""
+
+    def can_read(self, path: Path) -> bool:
+        """Tell, fast, whether this reader is in charge of `path`."""
+
+    def read(self, path: Path, request: ReadRequest) -> Volume:
+        """Return the lazy volume."""
+
+
+# The first that is in charge reads. Zarr stores are folders, so they come before the folder of sections.
+READERS: tuple[Reader, ...] = (tiff, zarr_store, section_folder, hdf5, mrc, npy)
+
+
+def open_volume(
+    path: str | os.PathLike[str],
+    *,
+    dataset: str | None = None,
+    level: int | None = None,
+    axes: str | None = None,
+    voxel_size_nm: tuple[float, float, float] | None = None,
+) -> Volume:
+    """Return the stack in a file or folder as a lazy volume; no voxels are read.
+
+    Parameters
+    ----------
+    path : a file or folder of any supported format; an array inside may be appended, as ``file.h5:/group/data`` or
+        ``store.zarr/group/data``
+    dataset : an array inside HDF5 or Zarr, or the index of a TIFF series; None takes the only stack there is
+    level : of a pyramid; None is 0, the finest
+    axes : what each axis of the array is, e.g. ``"ZYX"``, ``"XYZ"`` or ``"C[0]ZYX"``; None asks the file
+    voxel_size_nm : (z, y, x) in nm; stands above what the file says
+
+    Raises
+    ------
+    InputError
+        If there is no stack there that can be read as asked; the message says what to do.
+    MissingVoxelSize
+        If no voxel size is given and the file tells none.
+    """
+    at, inside = _split(os.fspath(path))
+    request = ReadRequest(dataset if dataset is not None else inside, level, axes, voxel_size_nm)
+    if not os.access(at, os.R_OK):
+        raise InputError(f"{at}: no permission to read it; change its permissions or copy it")
+    for reader in READERS:
+        if reader.can_read(at):
+            return _read(reader, at, request)
+    formats = "; ".join(reader.FORMAT for reader in READERS)
+    raise InputError(f"{at}: unknown format; supported are {formats}")
+
+
+def _read(reader: Reader, at: Path, request: ReadRequest) -> Volume:
+    try:
+        return reader.read(at, request)
+    except InputError:
+        raise
+    except Exception as error:
+        # Each library has its own errors for a damaged file; to the user all of them mean the same.
+        lines = str(error).strip().splitlines()
+        details = f"{type(error).__name__}: {lines[0][:120]}" if lines else type(error).__name__
+        raise InputError(f"{at.name}: can't be read ({details}); the file may be damaged") from error
+
+
+def _split(text: str) -> tuple[Path, str | None]:
+    """Return the file or folder that exists, and the array inside it that `text` appends."""
+    at = Path(text).expanduser()
+    if at.exists():
+        return at, None
+    file, colon, inside = text.rpartition(":")
+    if colon and inside.strip("/") and Path(file).expanduser().exists():
+        return Path(file).expanduser(), inside
+    for above in at.parents:
+        if above.is_file() or (above.is_dir() and zarr_store.is_zarr(above)):
+            return above, at.relative_to(above).as_posix()
+        if above.exists():
+            break
+    raise InputError(f"{text}: no such file or folder; check the path")

@@ -1,0 +1,141 @@
+"""Zarr v2 and v3: bare arrays, groups of arrays, and OME-Zarr images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import zarr
+
+from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.io.axes import choose_axes
+from napari_em_autoclass.io.ome_zarr import Multiscale, find_multiscale, multiscale_of
+from napari_em_autoclass.io.request import build_volume, refuse_level, stack_name
+from napari_em_autoclass.io.units import scale_from_attributes
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_em_autoclass.core.volume import Volume
+    from napari_em_autoclass.io.request import ReadRequest
+
+__all__ = ["FORMAT", "can_read", "is_zarr", "open_node", "read"]
+
+FORMAT = "Zarr and OME-Zarr (.zarr)"
+_MARKS = ("zarr.json", ".zarray", ".zgroup")
+
+
+def is_zarr(path: Path) -> bool:
+    """Tell whether the folder `path` is a Zarr array or group."""
+    return any((path / mark).is_file() for mark in _MARKS)
+
+
+def can_read(path: Path) -> bool:
+    """Tell whether `path` is, or by its name should be, a Zarr store."""
+    return path.is_dir() and (is_zarr(path) or path.suffix.lower() == ".zarr")
+
+
+def open_node(path: Path) -> zarr.Array[Any] | zarr.Group:
+    """Return the array or group at `path`, for reading.
+
+    Raises
+    ------
+    InputError
+        If there is none, or its metadata is damaged.
+    """
+    if not is_zarr(path):
+        raise InputError(f"{path}: no Zarr array or group there; check the path, or copy the store again")
+    try:
+        return zarr.open(path, mode="r")
+    except Exception as error:
+        # JSON, key, codec and Zarr's own errors: to the user all of them are damaged metadata.
+        kind = type(error).__name__
+        raise InputError(f"{path}: the Zarr metadata can't be read ({kind}); copy the store again") from error
+
+
+def read(path: Path, request: ReadRequest) -> Volume:
+    """Return an array of a Zarr store as a volume, without reading voxels.
+
+    Raises
+    ------
+    InputError
+        If there is no such array or level, several stacks and none is named, or the metadata is damaged.
+    """
+    name = stack_name(path)
+    at = path / request.dataset.strip("/") if request.dataset is not None else path
+    if not is_zarr(at) and is_zarr(path):
+        raise InputError(f"{name}: no dataset {request.dataset!r} in the store; it holds {_listed(_stacks(path))}")
+    node = open_node(at)
+    if isinstance(node, zarr.Group) and multiscale_of(node) is None:
+        at = _only_stack(at, name)
+        node = open_node(at)
+    if isinstance(node, zarr.Group):
+        return _read_multiscale(at, node, request, name)
+    refuse_level(request, name)
+    return _read_array(at, node, request, name)
+
+
+def _read_multiscale(at: Path, group: zarr.Group, request: ReadRequest, name: str) -> Volume:
+    multiscale = multiscale_of(group)
+    assert multiscale is not None
+    level = request.level or 0
+    if not 0 <= level < len(multiscale.paths):
+        raise InputError(f"{name}: has resolution levels 0 to {len(multiscale.paths) - 1} and no level {level}")
+    array_at = at / multiscale.paths[level]
+    array = open_node(array_at)
+    if not isinstance(array, zarr.Array):
+        raise InputError(f"{name}: the metadata names {multiscale.paths[level]!r} as an array, which it is not")
+    return _build(array, multiscale, level, request, (name, str(array_at if level else at)))
+
+
+def _read_array(at: Path, array: zarr.Array[Any], request: ReadRequest, name: str) -> Volume:
+    found = find_multiscale(at)
+    if found is not None:
+        return _build(array, *found, request, (name, str(at)))
+    axes = choose_axes(array.shape, _dimension_names(array), request.axes, name)
+    sizes = scale_from_attributes(dict(array.attrs), len(array.shape))
+    scale = dict(zip(axes.letters, sizes, strict=True)) if sizes else {}
+    return build_volume(array, axes, scale, request, (name, str(at)))
+
+
+def _build(
+    array: zarr.Array[Any], multiscale: Multiscale, level: int, request: ReadRequest, source: tuple[str, str]
+) -> Volume:
+    axes = choose_axes(array.shape, multiscale.axes, request.axes, source[0])
+    sizes = multiscale.scales_nm[level]
+    scale = dict(zip(axes.letters, sizes, strict=True)) if len(sizes) == len(axes.letters) else {}
+    return build_volume(array, axes, scale, request, source)
+
+
+def _dimension_names(array: zarr.Array[Any]) -> str | None:
+    """Return the letters of the axes from Zarr v3's dimension names or xarray's attribute, if they are letters."""
+    names = getattr(array.metadata, "dimension_names", None) or array.attrs.get("_ARRAY_DIMENSIONS")
+    letters = [str(name) for name in names] if isinstance(names, (list, tuple)) else []
+    if len(letters) != len(array.shape) or not all(len(name) == 1 and name.isalpha() for name in letters):
+        return None
+    return "".join(letters).upper()
+
+
+def _only_stack(at: Path, name: str) -> Path:
+    stacks = _stacks(at)
+    plain = [path for path, shape in stacks.items() if len(shape) in (0, 3)] or list(stacks)
+    if len(plain) != 1:
+        raise InputError(f"{name}: holds {_listed(stacks)}; choose one with dataset, or give its path in the store")
+    return at / plain[0]
+
+
+def _stacks(at: Path, prefix: str = "", depth: int = 4) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each array with three or more axes below `at`; () for an OME-Zarr image, as one entry."""
+    node = open_node(at)
+    if isinstance(node, zarr.Array):
+        return {prefix.rstrip("/"): node.shape} if len(node.shape) >= 3 else {}
+    if prefix and multiscale_of(node) is not None:
+        return {prefix.rstrip("/"): ()}
+    children = sorted(child for child in at.iterdir() if child.is_dir() and is_zarr(child)) if depth else []
+    found: dict[str, tuple[int, ...]] = {}
+    for child in children:
+        found |= _stacks(child, f"{prefix}{child.name}/", depth - 1)
+    return found
+
+
+def _listed(stacks: dict[str, tuple[int, ...]]) -> str:
+    return ", ".join(f"{path} {shape or 'OME-Zarr image'}" for path, shape in stacks.items()) or "no stack"
