@@ -11,7 +11,7 @@ from pydantic import Field
 
 from napari_em_autoclass.core.losses.anchor import Anchor
 from napari_em_autoclass.core.losses.balance import Balance
-from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState
+from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState, absent
 from napari_em_autoclass.core.losses.confidence import Confidence
 from napari_em_autoclass.core.losses.forecast import Forecast
 from napari_em_autoclass.core.losses.mutual_information import NeighbourInformation, ViewInformation
@@ -37,7 +37,7 @@ class ObjectiveOut(NamedTuple):
 
 def objective(terms: tuple[LossTerm, ...], batch: StepBatch, state: TrainState) -> ObjectiveOut:
     """Return the weighted sum of the active `terms` on one batch, and what each contributed before weighting."""
-    total = batch.logits.sum() * 0.0
+    total = absent(batch).loss
     parts: dict[str, float] = {}
     for term in terms:
         if term.is_active(state.fraction):

@@ -6,7 +6,15 @@ from typing import Literal
 
 from torch.nn.functional import nll_loss
 
-from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState, log_probs, masked_pixels
+from napari_em_autoclass.core.losses.base import (
+    LossTerm,
+    StepBatch,
+    TermOut,
+    TrainState,
+    absent,
+    log_probs,
+    masked_pixels,
+)
 
 __all__ = ["Anchor"]
 
@@ -26,6 +34,6 @@ class Anchor(LossTerm):
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
         """Return a non-negative scalar in nats; 0 before the first clustering."""
         if batch.anchor is None:
-            return TermOut(batch.logits.sum() * 0.0)
+            return absent(batch)
         log_p = masked_pixels(log_probs(batch.logits), batch.mask)  # (N, K)
         return TermOut(nll_loss(log_p, batch.anchor[batch.mask]))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Literal
 
-import torch
 from pydantic import Field
 
 from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState, log_probs, masked_pixels
@@ -31,7 +30,8 @@ class Balance(LossTerm):
         """Return a scalar in [0, ln K] nats."""
         probs = masked_pixels(log_probs(batch.logits).exp(), batch.mask)  # (N, K)
         # Over the batch, not the tile: a tile without mitochondria must not be forced to show some.
-        usage = probs.mean(dim=0)  # (K,)
-        entropy = -torch.xlogy(usage, usage).sum()
+        # Added, because x ln x has no gradient at 0, and a class that no pixel is near has a probability of exactly 0.
+        usage = probs.mean(dim=0) + 1e-9  # (K,)
+        entropy = -(usage * usage.log()).sum()
         wanted = max(math.log(self.min_used * len(usage)), 0.0)
         return TermOut((wanted - entropy).clamp(min=0.0))

@@ -20,7 +20,7 @@ from napari_em_autoclass.core.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LossTerm", "StepBatch", "TermOut", "TrainState", "log_probs", "masked_pixels"]
+__all__ = ["LossTerm", "StepBatch", "TermOut", "TrainState", "absent", "log_probs", "masked_pixels"]
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,15 @@ class LossTerm(Settings):
 
 
 def log_probs(logits: Tensor) -> Tensor:
-    """Return log-softmax over axis 1 in float32 (float64 stays), shape (B, K, h, w)."""
+    """Return log-softmax over axis 1 in float32 (float64 stays), shape (B, K, h, w) or (N, K)."""
     wide = logits if logits.dtype == torch.float64 else logits.float()
     return wide.log_softmax(dim=1)
+
+
+def absent(batch: StepBatch) -> TermOut:
+    """Return 0 with a gradient (of 0): the value of a term whose targets the batch does not have."""
+    # In float32: a sum over a batch is more than float16 holds, and infinity times 0 is not 0.
+    return TermOut(batch.logits.float().sum() * 0.0)
 
 
 def masked_pixels(values: Tensor, mask: Tensor) -> Tensor:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from pydantic import Field
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import nll_loss
 
-from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState
+from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState, absent, log_probs
 
 __all__ = ["Forecast"]
 
@@ -26,11 +27,11 @@ class Forecast(LossTerm):
 
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
         """Return a scalar, 0 or more: the neighbours' mean plus `own_weight` times the own part; without targets 0."""
-        values = {name: cross_entropy(logits.float(), target) for name, (logits, target) in batch.forecasts.items()}
+        values = {name: nll_loss(log_probs(logits), target) for name, (logits, target) in batch.forecasts.items()}
         if not values:
-            return TermOut(batch.logits.sum() * 0.0)
+            return absent(batch)
         own = values.pop("own", None)
-        total = sum(values.values()) / len(values) if values else batch.logits.sum() * 0.0
+        total = torch.stack(list(values.values())).mean() if values else absent(batch).loss
         loss = total if own is None else total + self.own_weight * own
         logs = {name: float(value.detach()) for name, value in values.items()}
         return TermOut(loss, logs)

@@ -15,7 +15,15 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState, log_probs, masked_pixels
+from napari_em_autoclass.core.losses.base import (
+    LossTerm,
+    StepBatch,
+    TermOut,
+    TrainState,
+    absent,
+    log_probs,
+    masked_pixels,
+)
 
 __all__ = ["NeighbourInformation", "ViewInformation", "mutual_information_loss"]
 
@@ -62,9 +70,9 @@ class NeighbourInformation(LossTerm):
     """Above 1 asks for more classes in use."""
 
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
-        """Return a scalar in [-ln K, 0] nats; 0 without a predictor."""
+        """Return a scalar in [-ln K, 0] nats (below that for a marginal weight above 1); 0 without a predictor."""
         if batch.predicted_logits is None:
-            return TermOut(batch.logits.sum() * 0.0)
+            return absent(batch)
         return _information(batch.predicted_logits, batch, self.marginal_weight)
 
 
@@ -80,9 +88,9 @@ class ViewInformation(LossTerm):
     """Above 1 asks for more classes in use."""
 
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
-        """Return a scalar in [-ln K, 0] nats; 0 without a second view."""
+        """Return a scalar in [-ln K, 0] nats (below that for a marginal weight above 1); 0 without a second view."""
         if batch.view_logits is None:
-            return TermOut(batch.logits.sum() * 0.0)
+            return absent(batch)
         return _information(batch.view_logits, batch, self.marginal_weight)
 
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState, log_probs, masked_pixels
+from napari_em_autoclass.core.losses.base import (
+    LossTerm,
+    StepBatch,
+    TermOut,
+    TrainState,
+    absent,
+    log_probs,
+    masked_pixels,
+)
 
 __all__ = ["Prediction"]
 
@@ -22,7 +30,7 @@ class Prediction(LossTerm):
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
         """Return a non-negative scalar in nats; 0 without a predictor."""
         if batch.predicted_logits is None:
-            return TermOut(batch.logits.sum() * 0.0)
+            return absent(batch)
         p = masked_pixels(log_probs(batch.logits).exp(), batch.mask)  # (N, K)
         log_q = masked_pixels(log_probs(batch.predicted_logits), batch.mask)  # (N, K)
         return TermOut(-(p * log_q).sum(dim=1).mean())
