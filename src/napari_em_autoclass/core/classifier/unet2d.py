@@ -43,8 +43,9 @@ class UNet2d(nn.Module):
     @property
     def radius_px(self) -> int:
         """How far from a pixel its features look, in pixels (an upper bound)."""
-        # Two 3x3 convolutions a level, down and up, and one pixel for each interpolation, at that level's stride.
-        return sum(2**level * (2 if level == self.depth - 1 else 5) for level in range(self.depth))
+        # Two 3x3 convolutions a level, down and up, at that level's stride; and the step to the coarser level and back
+        # (pooled pixels, then interpolation between two of them) looks two pixels further.
+        return sum(2**level * (2 if level == self.depth - 1 else 6) for level in range(self.depth))
 
     def forward(self, image: Tensor) -> Tensor:
         """Return features (N, D, H, W) of normalised sections (N, 1, H, W)."""
@@ -61,11 +62,12 @@ class UNet2d(nn.Module):
 
 
 def _block(n_in: int, n_out: int) -> nn.Sequential:
+    # Momentum 0.2: the first classes are made after 20 steps, and need statistics that have forgotten the start.
     return nn.Sequential(
         nn.Conv2d(n_in, n_out, 3, padding=1, bias=False),
-        nn.BatchNorm2d(n_out),
+        nn.BatchNorm2d(n_out, momentum=0.2),
         nn.ReLU(inplace=True),
         nn.Conv2d(n_out, n_out, 3, padding=1, bias=False),
-        nn.BatchNorm2d(n_out),
+        nn.BatchNorm2d(n_out, momentum=0.2),
         nn.ReLU(inplace=True),
     )
