@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -9,7 +11,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from napari_em_autoclass.core.settings import Settings
 
-__all__ = ["Predictor", "PredictorSettings", "copy_neighbours"]
+__all__ = ["Predictor", "PredictorSettings", "copy_neighbours", "prediction_skill"]
 
 
 class PredictorSettings(Settings):
@@ -17,6 +19,8 @@ class PredictorSettings(Settings):
 
     width: int = Field(48, ge=4, le=256)
     """Channels inside the predictor."""
+    reads: Literal["teacher", "student"] = "teacher"
+    """Whose class maps of the neighbours are read: the steady teacher's, or the network's own (which then moves too)."""
 
 
 class Predictor(nn.Module):

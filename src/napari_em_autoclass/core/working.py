@@ -57,13 +57,14 @@ class WorkingVolume:
         InputError
             If the file can't be read there, or holds NaN.
         """
-        inside = box.clipped(self.shape_zyx)
-        block = self._binned(inside)
-        pads = ((0, 0), (inside.y0 - box.y0, box.y1 - inside.y1), (inside.x0 - box.x0, box.x1 - inside.x1))
-        if any(max(pad) for pad in pads):
-            # numpy mirrors repeatedly where the pad is wider than the block; "reflect" needs two pixels at least.
-            block = np.pad(block, pads, mode="reflect" if min(block.shape[1:]) > 1 else "edge")
-        return block
+        _, height, width = self.shape_zyx
+        if box.clipped((box.z1, height, width)) == box:
+            return self._binned(box)
+        # Read what the mirror shows, which can be more than the part inside: the values must not depend on the box.
+        rows, columns = _mirrored(box.y0, box.y1, height), _mirrored(box.x0, box.x1, width)
+        y0, x0 = int(rows.min()), int(columns.min())
+        block = self._binned(Box(box.z0, box.z1, y0, int(rows.max()) + 1, x0, int(columns.max()) + 1))
+        return block[:, (rows - y0)[:, None], (columns - x0)[None, :]]
 
     def _binned(self, box: Box) -> NDArray[np.float32]:
         fy, fx = self.factors_yx
@@ -81,3 +82,10 @@ class WorkingVolume:
             for column in range(fx):
                 total += block[:, row::fy, column::fx]
         return total / np.float32(fy * fx)
+
+
+def _mirrored(start: int, stop: int, length: int) -> NDArray[np.int64]:
+    """Return where in 0..length-1 the positions `start` to `stop` lie when both ends are mirrors."""
+    period = max(2 * (length - 1), 1)
+    position = np.arange(start, stop) % period
+    return np.minimum(position, period - position) if length > 1 else np.zeros(stop - start, np.int64)

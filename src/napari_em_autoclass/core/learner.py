@@ -1,0 +1,267 @@
+"""What is learned, and one step of learning: networks, optimiser, and the way from tiles to a loss.
+
+The learner knows nothing of time, files or events; all randomness comes from the seed and the step number, so a step
+can be repeated.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_em_autoclass.core.classifier import FilterClassifier, ForecastClassifier
+from napari_em_autoclass.core.device import autocast
+from napari_em_autoclass.core.losses import StepBatch, TrainState, objective
+from napari_em_autoclass.core.model import empty_classifiers, load_weights
+from napari_em_autoclass.core.predictor import Predictor, prediction_skill
+from napari_em_autoclass.core.reclustering import Reclustered, averaged_forecast, recluster
+from napari_em_autoclass.core.tile_source import DrawnTiles, TileSource
+from napari_em_autoclass.core.views import change_contrast
+from napari_em_autoclass.core.warm_start import warm_start
+
+if TYPE_CHECKING:
+    from napari_em_autoclass.core.device import Device
+    from napari_em_autoclass.core.run_settings import RunSettings
+    from napari_em_autoclass.core.working import WorkingVolume
+
+__all__ = ["Learner", "StepOut"]
+
+_M = TypeVar("_M", bound=nn.Module)
+
+_BORDER_PX = 8
+_WARM_UP_STEPS = 20
+_RECLUSTER_TILES = 24
+
+
+@dataclass(frozen=True)
+class StepOut:
+    """Unweighted terms, their weighted total, smoothed usage (K,), and the predictor's skill if it was used."""
+
+    terms: dict[str, float]
+    total: float
+    usage: tuple[float, ...]
+    skill: float | None
+
+
+class Learner:
+    """The networks of a run and how they learn.
+
+    Parameters
+    ----------
+    working : the volume
+    settings : of the run; `step` takes the current ones, the sizes are those of the beginning
+    device : where to compute
+
+    Raises
+    ------
+    InputError
+        If the volume has fewer than three sections, or a section is smaller than a tile.
+    """
+
+    def __init__(self, working: WorkingVolume, settings: RunSettings, device: Device) -> None:
+        self.working, self.device = working, device
+        self.tiles = TileSource(working, settings)
+        torch.manual_seed(settings.seed)  # the initial weights; everything later has generators of its own
+        empty = empty_classifiers(settings, working.volume.voxel_size_nm, working.shape_zyx[0])
+        self.sketch = _as(FilterClassifier, empty["sketch"])
+        self.textons = _as(FilterClassifier, empty["textons"])
+        self.student = _as(ForecastClassifier, empty["student"]).to(device.name)
+        n_neighbours = len(self.tiles.neighbours)
+        self.predictor = Predictor(settings.predictor, settings.n_classes, n_neighbours).to(device.name)
+        self.teacher: ForecastClassifier | None = None
+        self.has_classes = False
+        self.usage = torch.full((settings.n_classes,), 1 / settings.n_classes)
+        parameters = [*self.student.parameters(), *self.predictor.parameters()]
+        self.optimiser = torch.optim.AdamW(parameters, settings.training.learning_rate)
+
+    @property
+    def classifier(self) -> FilterClassifier | ForecastClassifier:
+        """What gives pixels their classes now: the filters until the network has classes of its own."""
+        return self.student if self.has_classes else self.sketch
+
+    def begin(self, settings: RunSettings) -> None:
+        """Make the first sketch and the textons."""
+        sketch, textons = warm_start(self.working, settings)
+        self.sketch, self.textons = sketch.to(self.device.name), textons.to(self.device.name)
+        self.tiles.open(self.textons)
+
+    def recluster(self, settings: RunSettings, step: int, *, afresh: bool) -> Reclustered:
+        """Make the classes anew from the features of now; see `reclustering.recluster`."""
+        self.student.eval()
+        rng = np.random.default_rng((settings.seed, 5, step))
+        triples = [t.to(self.device.name) for t in self.tiles.triples(settings, step, _RECLUSTER_TILES, rng)]
+        options = (settings.classifier.forecast_share, settings.seed, afresh)
+        result = recluster(self.student, self.classifier, triples, options)
+        self.has_classes = True
+        self.usage = torch.tensor(result.usage)
+        return result
+
+    def start_refining(self) -> None:
+        """Freeze a copy of the network as the teacher that holds the classes in place."""
+        self.teacher = copy.deepcopy(self.student).eval().requires_grad_(False)
+
+    def step(self, settings: RunSettings, step: int, fraction: float) -> StepOut:
+        """Do one optimiser update and return what it cost.
+
+        Raises
+        ------
+        FloatingPointError
+            If the loss is not finite.
+        """
+        self.student.train()
+        self.predictor.train()
+        rng = np.random.default_rng((settings.seed, 3, step))
+        generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        active: set[str] = {term.kind for term in settings.terms if term.is_active(fraction)}
+        # With classes in play each tile also needs its neighbours and a second view.
+        n_tiles = (
+            settings.training.tiles_per_step
+            if active <= {"forecast"}
+            else max(1, settings.training.tiles_per_step // 2)
+        )
+        drawn = self.tiles.draw(settings, step, n_tiles, rng)
+        batch, skill = self._batch(drawn, settings, active, generator)
+        out = objective(settings.terms, batch, TrainState(step, fraction, self.usage))
+        total = float(out.total.detach())
+        if not math.isfinite(total):
+            raise FloatingPointError(
+                f"the loss is not finite at step {step}; lower the learning rate or the weights of the terms"
+            )
+        self._update(out.total, settings, step, fraction)
+        return StepOut(out.parts, total, tuple(self.usage.tolist()), skill)
+
+    def _update(self, total: Tensor, settings: RunSettings, step: int, fraction: float) -> None:
+        training = settings.training
+        # Linear warm-up, then half a cosine to 2 %: the last steps still move, in case the budget is extended.
+        decay = 0.02 + 0.98 * (1 + math.cos(math.pi * min(fraction, 1.0))) / 2
+        for group in self.optimiser.param_groups:
+            group["lr"] = training.learning_rate * min(1.0, (step + 1) / _WARM_UP_STEPS) * decay
+            group["weight_decay"] = training.weight_decay
+        self.optimiser.zero_grad(set_to_none=True)
+        if total.requires_grad:
+            total.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_([p for group in self.optimiser.param_groups for p in group["params"]], 5.0)
+            self.optimiser.step()
+
+    # --- from tiles to a batch ---------------------------------------------------------------------------------------
+
+    def _batch(
+        self, drawn: DrawnTiles, settings: RunSettings, active: set[str], generator: torch.Generator
+    ) -> tuple[StepBatch, float | None]:
+        sections = drawn.sections.to(self.device.name)  # (B, S, 1, H, W)
+        with autocast(self.device):
+            features = self.student.features(change_contrast(sections[:, 0], settings.views, generator))
+        features = features.float()  # (B, D, H, W)
+        forecasts = self._forecasts(features, drawn) if "forecast" in active else {}
+        mask = _inner_mask(features)
+        if active <= {"forecast"}:
+            return StepBatch(features[:, :2], mask, forecasts=forecasts), None
+        logits = self.student.classify(features)
+        self._smooth_usage(logits, mask)
+        view_logits = predicted = anchor = None
+        skill = None
+        if "view_information" in active:
+            with autocast(self.device):
+                view_logits = self.student(change_contrast(sections[:, 0], settings.views, generator)).float()
+        if active & {"prediction", "neighbour_information", "anchor"}:
+            anchor, neighbours = self._teach(sections, settings)
+            predicted = self.predictor(neighbours)
+            skill = prediction_skill(predicted.detach(), logits.detach().softmax(dim=1), neighbours.detach())
+        return StepBatch(logits, mask, view_logits, predicted, anchor, forecasts), skill
+
+    def _teach(self, sections: Tensor, settings: RunSettings) -> tuple[Tensor | None, Tensor]:
+        """Return anchor labels (B, H, W) and the neighbours' class probabilities (B, S - 1, K, H, W)."""
+        b, s = sections.shape[:2]
+        if settings.predictor.reads == "student":
+            logits = self.student(sections[:, 1:].flatten(0, 1)).float()
+            return None, logits.softmax(dim=1).reshape(b, s - 1, *logits.shape[1:])
+        teacher = self.teacher or self.student
+        with torch.no_grad(), autocast(self.device):
+            features = teacher.features(sections.flatten(0, 1)).float()
+            probs = teacher.classify(features).softmax(dim=1)
+            probs = probs.reshape(b, s, *probs.shape[1:])  # (B, S, K, H, W)
+            features = features.reshape(b, s, *features.shape[1:])
+            # Sections 1 and 2 are the nearest neighbours below and above.
+            forecast = averaged_forecast(teacher, features[:, 1], features[:, 0], features[:, 2])
+            anchor = teacher.head(teacher.embed(features[:, 0], forecast)).argmax(dim=1)
+        return anchor, probs[:, 1:]
+
+    def _forecasts(self, features: Tensor, drawn: DrawnTiles) -> dict[str, tuple[Tensor, Tensor]]:
+        """Return (logits (N, T), textons (N,)) for the section itself and for each distance, at the drawn pixels."""
+        device = features.device
+        index = drawn.pixels.to(device)[:, None].expand(-1, features.shape[1], -1)
+        sampled = features.flatten(2).gather(2, index)  # (B, D, n)
+        sampled = sampled.movedim(1, -1).flatten(0, 1)[..., None, None]  # (B * n, D, 1, 1)
+        textons = {offset: labels.to(device) for offset, labels in drawn.textons.items()}
+        out = {"own": (self.student.own(sampled)[..., 0, 0], textons[0])}
+        for head, offset in zip(self.student.neighbours, self.tiles.offsets, strict=True):
+            logits = head(sampled)[..., 0, 0]
+            out[f"z±{offset}"] = (torch.cat([logits, logits]), torch.cat([textons[-offset], textons[offset]]))
+        return out
+
+    @torch.no_grad()
+    def _smooth_usage(self, logits: Tensor, mask: Tensor) -> None:
+        labels = logits.argmax(dim=1)[mask]
+        share = torch.bincount(labels, minlength=len(self.usage)).cpu() / labels.numel()
+        self.usage = 0.9 * self.usage + 0.1 * share
+
+    # --- to and from a checkpoint ------------------------------------------------------------------------------------
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return everything a later process needs to go on exactly here, by name, on the CPU."""
+        named = {
+            f"{prefix}.{name}": t
+            for prefix, module in self._modules().items()
+            for name, t in module.state_dict().items()
+        }
+        named["usage"] = self.usage
+        for index, state in self.optimiser.state_dict()["state"].items():
+            named |= {f"optimiser.{index}.{key}": value for key, value in state.items()}
+        return {
+            name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in named.items()
+        }
+
+    def load_tensors(self, tensors: dict[str, Tensor], *, has_classes: bool) -> None:
+        """Take over what `tensors` returned."""
+        if any(name.startswith("teacher.") for name in tensors):
+            self.start_refining()
+        for prefix, module in self._modules().items():
+            load_weights(module, tensors, prefix)
+        self.sketch, self.textons = self.sketch.to(self.device.name).eval(), self.textons.to(self.device.name).eval()
+        self.usage, self.has_classes = tensors["usage"].clone(), has_classes
+        state = self.optimiser.state_dict()
+        state["state"] = _optimiser_state(tensors)
+        self.optimiser.load_state_dict(state)
+        self.tiles.open(self.textons)
+
+    def _modules(self) -> dict[str, nn.Module]:
+        modules: dict[str, nn.Module] = {"sketch": self.sketch, "textons": self.textons, "student": self.student}
+        modules["predictor"] = self.predictor
+        return modules if self.teacher is None else {**modules, "teacher": self.teacher}
+
+
+def _inner_mask(features: Tensor) -> Tensor:
+    """Return (B, H, W) bool: pixels whose surroundings are real, not padding.  Without it "near the edge" is a class."""
+    mask = torch.zeros(features.shape[0], *features.shape[-2:], dtype=torch.bool, device=features.device)
+    mask[:, _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX] = True
+    return mask
+
+
+def _optimiser_state(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("optimiser."):
+            _, index, key = name.split(".", 2)
+            state.setdefault(int(index), {})[key] = tensor
+    return state
+
+
+def _as(kind: type[_M], module: nn.Module) -> _M:
+    assert isinstance(module, kind)
+    return module

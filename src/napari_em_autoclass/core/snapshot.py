@@ -1,0 +1,67 @@
+"""The class map of what is in view, with the weights of now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from napari_em_autoclass.core.tiling import TileGrid, classify_tile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_em_autoclass.core.events import ViewRequest
+    from napari_em_autoclass.core.tiling import Classifier
+    from napari_em_autoclass.core.volume import Volume
+    from napari_em_autoclass.core.working import WorkingVolume
+
+__all__ = ["ViewMap", "classify_view", "middle_view"]
+
+
+class ViewMap(NamedTuple):
+    """Classes (h, w) uint8 ids 1..K, confidence (h, w) uint8, and (class id, probability (h, w) uint8) as asked for."""
+
+    classes: NDArray[np.uint8]
+    confidence: NDArray[np.uint8]
+    probs: tuple[tuple[int, NDArray[np.uint8]], ...]
+
+
+def middle_view(volume: Volume) -> ViewRequest:
+    """Return a request for the whole middle section, for those who look at nothing in particular."""
+    from napari_em_autoclass.core.events import ViewRequest  # noqa: PLC0415
+
+    depth, height, width = volume.shape_zyx
+    return ViewRequest(depth // 2, 0, height, 0, width)
+
+
+def classify_view(classifier: Classifier, working: WorkingVolume, n_classes: int, view: ViewRequest) -> ViewMap:
+    """Return the class map of the part of a section that `view` asks for, on the voxel grid.
+
+    A request that reaches outside the volume is answered for the part inside, at its place; the rest is 0.
+    """
+    height, width = view.y1 - view.y0, view.x1 - view.x0
+    prob_classes = tuple(k for k in view.prob_classes if 1 <= k <= n_classes)
+    classes = np.zeros((height, width), np.uint8)
+    confidence = np.zeros((height, width), np.uint8)
+    probs = np.zeros((len(prob_classes), height, width), np.uint8)
+    grid = TileGrid.fit(working, classifier, n_classes)
+    fy, fx = working.factors_yx
+    z = min(max(view.z, 0), working.shape_zyx[0] - 1)
+    for y, x in grid.corners():
+        if (
+            y * fy >= view.y1
+            or (y + grid.height) * fy <= view.y0
+            or x * fx >= view.x1
+            or (x + grid.width) * fx <= view.x0
+        ):
+            continue
+        tile = classify_tile(classifier, working, grid, (z, y, x), prob_classes)
+        y0, y1 = max(tile.box.y0, view.y0), min(tile.box.y1, view.y1)
+        x0, x1 = max(tile.box.x0, view.x0), min(tile.box.x1, view.x1)
+        here = (slice(y0 - view.y0, y1 - view.y0), slice(x0 - view.x0, x1 - view.x0))
+        there = (slice(y0 - tile.box.y0, y1 - tile.box.y0), slice(x0 - tile.box.x0, x1 - tile.box.x0))
+        classes[here] = tile.classes[there]
+        confidence[here] = tile.confidence[there]
+        probs[:, here[0], here[1]] = tile.probs[:, there[0], there[1]]
+    return ViewMap(classes, confidence, tuple(zip(prob_classes, probs, strict=True)))

@@ -1,0 +1,136 @@
+"""Classify any part of a section through a fixed grid of tiles.
+
+The grid depends on the volume and the model alone, and each tile is computed by itself with all the surroundings it can
+see.  So a pixel's class is the same, bit for bit, whether it is asked for by the live preview, a block of the whole-volume
+prediction, or a machine in a cluster, and neighbouring blocks meet without a seam.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from napari_em_autoclass.core.volume import Box
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from napari_em_autoclass.core.working import WorkingVolume
+
+__all__ = ["Classifier", "TileGrid", "TileResult", "classify_tile"]
+
+_MAX_TILE_PX = 256
+# Numbers held for one tile at voxel resolution: classes x pixels.
+_MAX_NUMBERS = 16_000_000
+
+
+class Classifier(Protocol):
+    """What turns normalised sections (N, 1, H, W) into logits (N, K, H, W)."""
+
+    @property
+    def stride(self) -> int:
+        """Sides of the input must be multiples of this."""
+
+    @property
+    def radius_px(self) -> int:
+        """How far from a pixel its class looks, in pixels."""
+
+    def __call__(self, image: Tensor, /) -> Tensor:
+        """Return logits."""
+
+
+@dataclass(frozen=True, slots=True)
+class TileGrid:
+    """Tiles of `height` x `width` working pixels that cover sections of `shape_yx`, each seen with `halo` around."""
+
+    shape_yx: tuple[int, int]
+    height: int
+    width: int
+    halo: int
+
+    @classmethod
+    def fit(cls, working: WorkingVolume, classifier: Classifier, n_classes: int) -> TileGrid:
+        """Return the grid for a volume and a model: evenly sized tiles, bounded in memory."""
+        stride = classifier.stride
+        # One more pixel, because enlarging to voxels interpolates between neighbours.
+        halo = -(-(classifier.radius_px + 1) // stride) * stride
+        voxels = working.factors_yx[0] * working.factors_yx[1]
+        limit = min(_MAX_TILE_PX, max(32, int((_MAX_NUMBERS / (n_classes * voxels)) ** 0.5)))
+        _, rows, columns = working.shape_zyx
+        height, width = (-(-n // -(-n // limit) // stride) * stride for n in (rows, columns))
+        return cls((rows, columns), height, width, halo)
+
+    def corners(self) -> Iterator[tuple[int, int]]:
+        """Yield the top left corner of each tile, row by row."""
+        for y in range(0, self.shape_yx[0], self.height):
+            for x in range(0, self.shape_yx[1], self.width):
+                yield y, x
+
+
+class TileResult(NamedTuple):
+    """What was found in one tile, on the voxel grid.
+
+    `classes` (h, w) uint8, ids 1..K; `confidence` (h, w) uint8, top probability times 255; `probs` (n, h, w) uint8 for
+    the classes asked for, in their order.
+    """
+
+    box: Box
+    classes: NDArray[np.uint8]
+    confidence: NDArray[np.uint8]
+    probs: NDArray[np.uint8]
+
+
+@torch.no_grad()
+def classify_tile(
+    classifier: Classifier,
+    working: WorkingVolume,
+    grid: TileGrid,
+    place: tuple[int, int, int],
+    prob_classes: tuple[int, ...] = (),
+) -> TileResult:
+    """Return the classes of one tile.
+
+    Parameters
+    ----------
+    classifier : in evaluation mode
+    working : the volume
+    grid : from `TileGrid.fit`
+    place : section, and top left corner of the tile (working pixels)
+    prob_classes : ids 1..K whose probabilities are wanted
+    """
+    z, y, x = place
+    fy, fx = working.factors_yx
+    halo = grid.halo
+    image = working.read(Box(z, z + 1, y - halo, y + grid.height + halo, x - halo, x + grid.width + halo))
+    logits = classifier(
+        torch.from_numpy(image)[None].to(_device_of(classifier))
+    ).float()  # (1, K, H + 2 halo, W + 2 halo)
+    if (fy, fx) != (1, 1):
+        logits = logits[..., halo - 1 : halo + grid.height + 1, halo - 1 : halo + grid.width + 1]
+        logits = interpolate(logits, scale_factor=(float(fy), float(fx)), mode="bilinear", align_corners=False)
+        logits = logits[..., fy:-fy, fx:-fx]
+    else:
+        logits = logits[..., halo:-halo, halo:-halo]
+    depth, rows, columns = working.volume.shape_zyx
+    box = Box(z, z + 1, y * fy, (y + grid.height) * fy, x * fx, (x + grid.width) * fx).clipped((depth, rows, columns))
+    probs = logits[0, :, : box.shape[1], : box.shape[2]].softmax(dim=0)  # (K, h, w)
+    top, index = probs.max(dim=0)
+    wanted = probs[[k - 1 for k in prob_classes]] if prob_classes else probs[:0]
+    return TileResult(box, _bytes(index + 1), _bytes(top * 255 + 0.5), _bytes(wanted * 255 + 0.5))
+
+
+def _bytes(values: Tensor) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(values.to(torch.uint8).cpu().numpy())
+
+
+def _device_of(classifier: Any) -> torch.device:
+    for tensor in (*classifier.parameters(), *classifier.buffers()):
+        return torch.device(tensor.device)
+    return torch.device("cpu")

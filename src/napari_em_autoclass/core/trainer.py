@@ -1,0 +1,290 @@
+"""The training of a run, as a generator of events.
+
+``for event in Trainer(volume, settings).events(): ...`` is the whole interface: the command line, the tests, the dock and
+a cluster node all consume it.  What may change while it runs is replaced whole by whoever holds the trainer, from any
+thread, and read once per step: `Trainer.settings`, `Trainer.view`, `Trainer.is_paused`.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+import torch
+
+from napari_em_autoclass.core.checkpoint import Progress, RunFolder
+from napari_em_autoclass.core.clock import Clock, Timer
+from napari_em_autoclass.core.device import choose_device, processor_threads
+from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.events import (
+    CheckpointSaved,
+    ClassesRemade,
+    Event,
+    Notice,
+    RunEnded,
+    RunStarted,
+    SnapshotTaken,
+    StepDone,
+    ViewRequest,
+)
+from napari_em_autoclass.core.learner import Learner, StepOut
+from napari_em_autoclass.core.model import fingerprint, working_volume
+from napari_em_autoclass.core.snapshot import classify_view, middle_view
+from napari_em_autoclass.core.working import WorkingVolume, bin_factors
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+    from napari_em_autoclass.core.events import Stage
+    from napari_em_autoclass.core.run_settings import RunSettings
+    from napari_em_autoclass.core.volume import Volume
+
+__all__ = ["Trainer"]
+
+_PAUSE_S = 0.03
+# Steps in a row with fewer than two classes in use before a run is called collapsed.
+_COLLAPSED_STEPS = 50
+
+
+class Trainer:
+    """One run: train, or go on training, on a volume.
+
+    Parameters
+    ----------
+    volume : what to learn from
+    settings : of the run; on resuming, those of the run folder are better
+    run_dir : where the run is kept; None keeps it in memory only
+    resume : go on from the last checkpoint in `run_dir`
+
+    Raises
+    ------
+    InputError
+        If the volume is constant, holds NaN, is smaller than a tile or has fewer than three sections; if the device is
+        not there; if `run_dir` holds a run already, or (on resuming) holds none, or one of another volume.
+    """
+
+    def __init__(
+        self, volume: Volume, settings: RunSettings, *, run_dir: Path | None = None, resume: bool = False
+    ) -> None:
+        self.run_id = uuid.uuid4().hex[:12]
+        self.settings = settings
+        self.view: ViewRequest | None = None
+        self.is_paused = False
+        self.device = choose_device(settings.device)
+        self._volume = volume
+        self._stop = False
+        self._progress = Progress()
+        self._clock = Clock()
+        self._collapsed_for = 0
+        self._tile_limit: int | None = None
+        self._log_rows: list[dict[str, object]] = []
+        self._saved_settings = settings
+        if resume and run_dir is None:
+            raise InputError("to resume, name the folder of the run")
+        # Everything a user can get wrong is found here, before a folder is made.
+        folder = RunFolder.open(run_dir) if resume and run_dir is not None else None
+        if folder is not None and folder.volume.fingerprint != fingerprint(volume):
+            raise InputError(f"{run_dir} was trained on another volume ({folder.volume.name}); resume with that one")
+        if folder is None:
+            self._working = working_volume(volume, settings)
+        else:
+            factors = bin_factors(volume.voxel_size_nm, settings.working_pixel_nm)
+            self._working = WorkingVolume(volume, folder.normalisation, factors)
+        self._learner = Learner(self._working, settings, self.device)
+        self._resumes = folder is not None
+        if folder is None and run_dir is not None:
+            folder = RunFolder.create(run_dir, settings, volume, self._working.normalisation)
+        self.folder = folder
+
+    def stop(self) -> None:
+        """Ask the training to end after the current step; the run stays usable."""
+        self._stop = True
+
+    def events(self) -> Generator[Event, None, None]:
+        """Train, and say what happens; closing the generator saves the run and ends it."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(processor_threads(self.settings.training.threads))
+        try:
+            yield self._started()
+            yield from self._begin()
+            yield from self._train()
+        except GeneratorExit:
+            self._save()
+            raise
+        finally:
+            torch.set_num_threads(threads)
+
+    # --- the run, in order -------------------------------------------------------------------------------------------
+
+    def _started(self) -> RunStarted:
+        return RunStarted(
+            self.run_id,
+            self.settings.n_classes,
+            self.device.name,
+            self.device.reason,
+            self._volume.voxel_size_nm,
+            self._working.pixel_nm,
+            self._volume.shape_zyx,
+        )
+
+    def _begin(self) -> Iterator[Event]:
+        """Make the first sketch, or take up the run where it was saved."""
+        if self._resumes and self.folder is not None:
+            tensors, self._progress = self.folder.load_weights()
+            self._learner.load_tensors(tensors, has_classes=self._progress.has_classes)
+            self.folder.cut_log(self._progress.step)
+            self._clock.elapsed_s = self._progress.elapsed_s
+        else:
+            self._learner.begin(self.settings)
+        yield self._snapshot(self.view or middle_view(self._volume))
+        yield from self._checkpoint()
+
+    def _train(self) -> Iterator[Event]:
+        pictures, saves = Timer(), Timer()
+        shown = self.view
+        while not self._stop and self._fraction() < 1 and self.settings.terms:
+            if self.is_paused:
+                self._clock.pause()
+                time.sleep(_PAUSE_S)
+            else:
+                self._clock.go_on()
+                yield from self._advance()
+            if self._collapsed_for >= _COLLAPSED_STEPS:
+                yield self._ended("collapsed")
+                return
+            view = self.view
+            is_due = pictures.is_due(self.settings.training.snapshot_every_s) and not self.is_paused
+            if view is not None and (view != shown or is_due):
+                shown = view
+                yield self._snapshot(view)
+                pictures.restart()
+            if saves.is_due(self.settings.training.checkpoint_every_s) and not self.is_paused:
+                yield from self._checkpoint()
+                saves.restart()
+        if not self._stop:
+            self._progress = self._progress.replace(stage="done")
+        yield from self._checkpoint()
+        last = self._snapshot(self.view or middle_view(self._volume))
+        if self.folder is not None:
+            self.folder.save_snapshot(last.view.z, last.classes)
+        yield last
+        yield self._ended("stopped" if self._stop else "finished")
+
+    def _advance(self) -> Iterator[Event]:
+        """Do one step, and before it whatever the schedule wants done at this step."""
+        settings, step, fraction = self.settings, self._progress.step, self._fraction()
+        learner = self._learner
+        is_refining = learner.teacher is not None
+        try:
+            if not is_refining and fraction >= settings.training.refine_from:
+                yield self._reclustered(afresh=True)
+                learner.start_refining()
+            elif not is_refining and step and step % settings.training.recluster_steps == 0:
+                yield self._reclustered(afresh=False)
+            out = learner.step(self._within_memory(settings), step, fraction)
+        except torch.OutOfMemoryError:
+            yield self._smaller_batch()
+            return
+        self._progress = self._progress.replace(step=step + 1, elapsed_s=self._clock.elapsed())
+        yield self._step_done(out, fraction)
+
+    def _reclustered(self, *, afresh: bool) -> ClassesRemade:
+        result = self._learner.recluster(self.settings, self._progress.step, afresh=afresh)
+        self._progress = self._progress.replace(stage="learning", has_classes=True)
+        return ClassesRemade(self.run_id, self._progress.step, result.kept)
+
+    def _step_done(self, out: StepOut, fraction: float) -> StepDone:
+        effective = math.exp(-sum(share * math.log(share) for share in out.usage if share > 0))
+        self._collapsed_for = self._collapsed_for + 1 if effective < 2 else 0
+        progress = self._progress
+        self._log_rows.append(
+            {
+                "step": progress.step,
+                "fraction": round(fraction, 6),
+                "elapsed_s": round(progress.elapsed_s, 3),
+                "total": out.total,
+                "terms": out.terms,
+                "effective_classes": effective,
+                "skill": out.skill,
+            }
+        )
+        return StepDone(
+            self.run_id,
+            progress.step,
+            fraction,
+            progress.elapsed_s,
+            tuple(out.terms.items()),
+            out.total,
+            effective,
+            out.usage,
+            out.skill,
+        )
+
+    # --- memory, pictures, saving ------------------------------------------------------------------------------------
+
+    def _within_memory(self, settings: RunSettings) -> RunSettings:
+        limit = self._tile_limit
+        if limit is None or settings.training.tiles_per_step <= limit:
+            return settings
+        return settings.replace(training=settings.training.replace(tiles_per_step=limit))
+
+    def _smaller_batch(self) -> Notice:
+        tiles = self._within_memory(self.settings).training.tiles_per_step
+        if tiles == 1:
+            raise InputError(
+                f"the memory of {self.device.name} is too small even for one tile; choose smaller tiles (tiles.size_px), "
+                "a narrower network (classifier.width), or device cpu"
+            )
+        self._tile_limit = tiles // 2
+        self._learner.optimiser.zero_grad(set_to_none=True)
+        if self.device.name == "cuda":
+            torch.cuda.empty_cache()
+        return Notice(
+            self.run_id, f"The memory of {self.device.name} was short; going on with {tiles // 2} tiles per step."
+        )
+
+    def _snapshot(self, view: ViewRequest) -> SnapshotTaken:
+        classifier = self._learner.classifier.eval()
+        found = classify_view(classifier, self._working, self.settings.n_classes, view)
+        return SnapshotTaken(self.run_id, self._progress.step, self._stage(), view, *found)
+
+    def _stage(self) -> Stage:
+        return self._progress.stage
+
+    def _checkpoint(self) -> Iterator[Event]:
+        if self._save() and self.folder is not None:
+            yield CheckpointSaved(self.run_id, self._progress.step, str(self.folder.path))
+
+    def _save(self) -> bool:
+        """Store the run; return whether there is a folder to store it in."""
+        if self.folder is None or self._collapsed_for:  # a collapsed network must not replace the last good one
+            return False
+        if not self._log_rows and self._progress.step and self._progress.stage != "done":
+            return False
+        if self._saved_settings is not self.settings:
+            self.folder.save_settings(self.settings)
+            self._saved_settings = self.settings
+        # The log first: rows beyond the weights are cut off on resuming, missing rows could not be made up.
+        rows, self._log_rows = self._log_rows, []
+        self.folder.append_log(rows)
+        self.folder.save_weights(self._learner.tensors(), self._progress)
+        return True
+
+    def _ended(self, reason: str) -> RunEnded:
+        message = {
+            "finished": "Done.",
+            "stopped": "Stopped; the run can be resumed.",
+            "collapsed": "Collapsed: nearly everything is one class. Stopped; the last good map is kept. "
+            "Raise 'Use all the classes' and start again.",
+        }[reason]
+        return RunEnded(self.run_id, self._progress.step, reason, message)  # type: ignore[arg-type]
+
+    def _fraction(self) -> float:
+        """Return how much of the budget is used, 0 to 1."""
+        training = self.settings.training
+        if training.steps is not None:
+            return self._progress.step / training.steps
+        return self._clock.elapsed() / (training.seconds or 1.0)

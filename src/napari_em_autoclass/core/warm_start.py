@@ -1,0 +1,76 @@
+"""The first sketch: classes and textons from a fixed filter bank, within seconds and without training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_em_autoclass.core.classifier import FilterClassifier
+from napari_em_autoclass.core.clusters import fit_clusters
+from napari_em_autoclass.core.volume import Box
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_em_autoclass.core.run_settings import RunSettings
+    from napari_em_autoclass.core.working import WorkingVolume
+
+__all__ = ["filter_scales_px", "warm_start"]
+
+_N_PATCHES = 32
+_PATCH_PX = 96
+_N_PIXELS = 60_000
+
+
+def filter_scales_px(scales_nm: tuple[float, ...], pixel_nm: tuple[float, float]) -> tuple[float, ...]:
+    """Return the filter scales in working pixels; below 0.7 pixel a scale is raised to it, and doubles are dropped."""
+    pixel = (pixel_nm[0] * pixel_nm[1]) ** 0.5
+    return tuple(sorted({max(0.7, round(scale / pixel, 3)) for scale in scales_nm}))
+
+
+def warm_start(working: WorkingVolume, settings: RunSettings) -> tuple[FilterClassifier, FilterClassifier]:
+    """Return (classes, textons): two classifiers on one filter bank with K and T clusters.
+
+    Both come from the same pixels, drawn from patches all over the volume.
+    """
+    scales = filter_scales_px(settings.classifier.filter_scales_nm, working.pixel_nm)
+    classes = FilterClassifier(scales, settings.n_classes)
+    sample = _sample_responses(working, classes, settings.seed)  # (N, C)
+    mean, scale = sample.mean(axis=0), sample.std(axis=0).clip(min=1e-4)
+    sample = (sample - mean) / scale
+    textons = FilterClassifier(scales, settings.classifier.n_textons)
+    for classifier, n in ((classes, settings.n_classes), (textons, settings.classifier.n_textons)):
+        centres = fit_clusters(sample, n, settings.seed)
+        classifier.mean.copy_(torch.from_numpy(mean))
+        classifier.scale.copy_(torch.from_numpy(scale))
+        classifier.centres.copy_(torch.from_numpy(centres))
+        # A tenth of the spread inside a cluster: sure in its middle, undecided at its edge.
+        classifier.temperature.fill_(_within(sample[:10_000], centres) / 10)
+    return classes.eval(), textons.eval()
+
+
+@torch.no_grad()
+def _sample_responses(working: WorkingVolume, classifier: FilterClassifier, seed: int) -> NDArray[np.float32]:
+    rng = np.random.default_rng((seed, 0))
+    depth, height, width = working.shape_zyx
+    halo, side_y, side_x = classifier.radius_px, min(_PATCH_PX, height), min(_PATCH_PX, width)
+    per_patch = -(-_N_PIXELS // _N_PATCHES)
+    parts = []
+    # Sections at even distances, so that few patches still see all of the stack.
+    for z in np.linspace(0, depth - 1, _N_PATCHES).round().astype(int):
+        y, x = int(rng.integers(height - side_y + 1)), int(rng.integers(width - side_x + 1))
+        box = Box(int(z), int(z) + 1, y - halo, y + side_y + halo, x - halo, x + side_x + halo)
+        responses = classifier.bank(torch.from_numpy(working.read(box))[None])[
+            0, :, halo:-halo, halo:-halo
+        ]  # (C, h, w)
+        pixels = rng.integers(side_y * side_x, size=min(per_patch, side_y * side_x))
+        parts.append(responses.flatten(1)[:, torch.from_numpy(pixels)].T.numpy())
+    return np.concatenate(parts).astype(np.float32)
+
+
+def _within(sample: NDArray[np.float32], centres: NDArray[np.float32]) -> float:
+    """Return the mean squared distance of a pixel to its centre."""
+    distances = (sample**2).sum(1)[:, None] - 2 * sample @ centres.T + (centres**2).sum(1)  # (N, K)
+    return float(distances.min(axis=1).mean().clip(min=1e-6))
