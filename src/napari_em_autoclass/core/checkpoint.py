@@ -6,8 +6,8 @@
 ``log.jsonl``           one line per step
 ``snapshot/``           the last class map of a section, as a picture in numbers
 
-Every file is written beside its place, flushed to disk and renamed, so a reader sees the old or the new one, never half.
-Nothing is pickled.
+Every file is written beside its place, flushed to disk and renamed, so a reader sees the old or the new one, never
+half.  Nothing is pickled.
 """
 
 from __future__ import annotations

@@ -247,7 +247,7 @@ class Learner:
 
 
 def _inner_mask(features: Tensor) -> Tensor:
-    """Return (B, H, W) bool: pixels whose surroundings are real, not padding.  Without it "near the edge" is a class."""
+    """Return (B, H, W) bool: pixels that see no padding.  Without it "near the edge" becomes a class."""
     mask = torch.zeros(features.shape[0], *features.shape[-2:], dtype=torch.bool, device=features.device)
     mask[:, _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX] = True
     return mask

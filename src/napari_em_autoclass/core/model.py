@@ -85,7 +85,7 @@ def empty_classifiers(
 
 
 def fingerprint(volume: Volume) -> str:
-    """Return a short hash of shape, dtype, voxel size and some voxels: the same data give the same, wherever they lie."""
+    """Return a short hash of shape, dtype, voxel size and some voxels: equal data give equal hashes."""
     digest = hashlib.sha256(repr((volume.shape_zyx, volume.dtype.str, volume.voxel_size_nm)).encode())
     depth, height, width = volume.shape_zyx
     for z in sorted({0, depth // 2, depth - 1}):

@@ -1,8 +1,8 @@
 """Make the K classes anew from what the network has learned, and keep their identity.
 
-Pixels are sorted by their features and by what they foretell about the neighbouring sections, the latter averaged over
-the section and its neighbours: a forecast that three sections agree on is a better one.  Averaging the features the same
-way would smear membranes.
+Pixels are sorted by their features and by what they foretell about the neighbouring sections, the latter averaged
+over the section and its neighbours: a forecast that three sections agree on is a better one.  Averaging the features
+the same way would smear membranes.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _means(embedding: NDArray[np.float32], labels: NDArray[np.int64], n: int) ->
 def renew_centres(
     embedding: NDArray[np.float32], centres: NDArray[np.float32], n_rounds: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], float]:
-    """Return (centres (K, E), labels (N,), mean squared distance to the own centre) after `n_rounds` of Lloyd's k-means.
+    """Return (centres (K, E), labels (N,), mean squared distance to the own centre) after `n_rounds` of Lloyd's rule.
 
     A class that lost all its pixels takes those worst described by the others.
     """

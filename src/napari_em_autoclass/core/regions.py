@@ -35,8 +35,8 @@ class Region:
 class RegionPool:
     """The regions in memory at a given step: a function of the plan and the step alone.
 
-    It starts with few, so that training begins at once, grows to its capacity, and then exchanges the oldest for new ones
-    as long as the plan has regions that were not seen.
+    It starts with few, so that training begins at once, grows to its capacity, and then exchanges the oldest for new
+    ones as long as the plan has regions that were not seen.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Classify any part of a section through a fixed grid of tiles.
 
-The grid depends on the volume and the model alone, and each tile is computed by itself with all the surroundings it can
-see.  So a pixel's class is the same, bit for bit, whether it is asked for by the live preview, a block of the whole-volume
-prediction, or a machine in a cluster, and neighbouring blocks meet without a seam.
+The grid depends on the volume and the model alone, and each tile is computed by itself with all the surroundings it
+can see.  So a pixel's class is the same, bit for bit, whether it is asked for by the live preview, a block of the
+whole-volume prediction, or a machine in a cluster, and neighbouring blocks meet without a seam.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The training of a run, as a generator of events.
 
-``for event in Trainer(volume, settings).events(): ...`` is the whole interface: the command line, the tests, the dock and
-a cluster node all consume it.  What may change while it runs is replaced whole by whoever holds the trainer, from any
-thread, and read once per step: `Trainer.settings`, `Trainer.view`, `Trainer.is_paused`.
+``for event in Trainer(volume, settings).events(): ...`` is the whole interface: the command line, the tests, the dock
+and a cluster node all consume it.  What may change while it runs is replaced whole by whoever holds the trainer, from
+any thread, and read once per step: `Trainer.settings`, `Trainer.view`, `Trainer.is_paused`.
 """
 
 from __future__ import annotations
@@ -235,16 +235,15 @@ class Trainer:
         tiles = self._within_memory(self.settings).training.tiles_per_step
         if tiles == 1:
             raise InputError(
-                f"the memory of {self.device.name} is too small even for one tile; choose smaller tiles (tiles.size_px), "
-                "a narrower network (classifier.width), or device cpu"
+                f"the memory of {self.device.name} is too small even for one tile; "
+                "choose smaller tiles (tiles.size_px), a narrower network (classifier.width), or device cpu"
             )
         self._tile_limit = tiles // 2
         self._learner.optimiser.zero_grad(set_to_none=True)
         if self.device.name == "cuda":
             torch.cuda.empty_cache()
-        return Notice(
-            self.run_id, f"The memory of {self.device.name} was short; going on with {tiles // 2} tiles per step."
-        )
+        message = f"The memory of {self.device.name} was short; going on with {tiles // 2} tiles per step."
+        return Notice(self.run_id, message)
 
     def _snapshot(self, view: ViewRequest) -> SnapshotTaken:
         classifier = self._learner.classifier.eval()
