@@ -1,0 +1,183 @@
+"""``em-autoclass classes``: list the classes of a run, name them, colour them, merge them, and take that back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_em_autoclass.cli.options import JsonOption, RunArgument
+from napari_em_autoclass.core.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_em_autoclass.core.checkpoint import RunFolder
+    from napari_em_autoclass.core.class_map import ClassMap, History
+
+__all__ = ["class_rows", "classes"]
+
+_EDIT = "Editing"
+_IDS = "ID,ID"
+
+
+def classes(
+    run: RunArgument,
+    *,
+    merge: Annotated[
+        str | None, typer.Option(metavar=_IDS, help="Show these classes as one.", rich_help_panel=_EDIT)
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="With --merge: its name.", rich_help_panel=_EDIT)] = None,
+    unmerge: Annotated[
+        int | None, typer.Option(metavar="ID", help="Take a merge apart.", rich_help_panel=_EDIT)
+    ] = None,
+    rename: Annotated[
+        tuple[int, str] | None, typer.Option(metavar="ID NAME", help="Name a class.", rich_help_panel=_EDIT)
+    ] = None,
+    color: Annotated[
+        tuple[int, str] | None, typer.Option(metavar="ID #RRGGBB", help="Colour a class.", rich_help_panel=_EDIT)
+    ] = None,
+    show: Annotated[str | None, typer.Option(metavar=_IDS, help="Show in napari.", rich_help_panel=_EDIT)] = None,
+    hide: Annotated[str | None, typer.Option(metavar=_IDS, help="Hide in napari.", rich_help_panel=_EDIT)] = None,
+    lock: Annotated[str | None, typer.Option(metavar=_IDS, help="Protect from merges.", rich_help_panel=_EDIT)] = None,
+    unlock: Annotated[str | None, typer.Option(metavar=_IDS, help="Protect no more.", rich_help_panel=_EDIT)] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take the last edit back.", rich_help_panel=_EDIT)] = False,
+    redo: Annotated[bool, typer.Option("--redo", help="Do it again.", rich_help_panel=_EDIT)] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the classes of a run, or edit them.
+
+    Edits never change what was learned: they say how classes are shown and exported, and each can be undone.
+
+    $ em-autoclass classes my-run
+
+    $ em-autoclass classes my-run --merge 3,7 --name mitochondria
+
+    $ em-autoclass classes my-run --rename 5 "cytoplasm, light"
+
+    $ em-autoclass classes my-run --undo
+    """
+    if name is not None and merge is None:
+        raise InputError("--name belongs to --merge; to name one class write --rename ID NAME")
+    edits = (
+        _edit(merge, lambda class_map, ids: class_map.merge(_ids(ids), name)),
+        _edit(unmerge, lambda class_map, class_id: class_map.unmerge(class_id)),
+        _edit(rename, lambda class_map, pair: class_map.rename(*pair)),
+        _edit(color, lambda class_map, pair: class_map.recolour(*pair)),
+        _edit(show, lambda class_map, ids: class_map.with_visible(_ids(ids), True)),
+        _edit(hide, lambda class_map, ids: class_map.with_visible(_ids(ids), False)),
+        _edit(lock, lambda class_map, ids: class_map.lock(_ids(ids), True)),
+        _edit(unlock, lambda class_map, ids: class_map.lock(_ids(ids), False)),
+    )
+    wanted = [edit for edit in edits if edit is not None]
+    if len(wanted) + undo + redo > 1:
+        raise InputError("one edit at a time, so that each can be undone; write several commands")
+    folder = _opened(run)
+    if wanted or undo or redo:
+        folder.save_history(_edited(folder.history, wanted, undo=undo, redo=redo))
+    _show(folder, as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """One row of the table: a class, or several that show as one.  `share` (0 to 1) is None until it is known."""
+
+    id: int
+    name: str
+    color: str
+    members: tuple[int, ...]
+    share: float | None
+    visible: bool
+    locked: bool
+
+
+def class_rows(folder: RunFolder) -> tuple[ClassRow, ...]:
+    """Return the classes of a run as shown, by id, with their shares as far as the training told."""
+    class_map, usage = folder.history.present, _usage(folder)
+    return tuple(
+        ClassRow(
+            row,
+            class_map.name_of(row),
+            class_map.color_of(row),
+            class_map.members(row),
+            sum(usage[member - 1] for member in class_map.members(row)) if usage else None,
+            class_map.is_visible(row),
+            not class_map.locked.isdisjoint(class_map.members(row)),
+        )
+        for row in class_map.rows()
+    )
+
+
+_Edit = Callable[["ClassMap"], "ClassMap"]
+
+
+def _edit(value: Any, change: Callable[[ClassMap, Any], ClassMap]) -> _Edit | None:
+    return None if value is None else lambda class_map: change(class_map, value)
+
+
+def _edited(history: History, edits: list[_Edit], *, undo: bool, redo: bool) -> History:
+    if undo:
+        if not history.can_undo:
+            raise InputError("there is nothing to undo")
+        return history.undo()
+    if redo:
+        if not history.can_redo:
+            raise InputError("there is nothing to redo")
+        return history.redo()
+    return history.do(edits[0](history.present))
+
+
+def _ids(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"{text!r} are not ids of classes; write e.g. 3,7") from None
+
+
+def _opened(run: Any) -> RunFolder:
+    from napari_em_autoclass.core.checkpoint import RunFolder
+
+    return RunFolder.open(run)
+
+
+def _usage(folder: RunFolder) -> tuple[float, ...]:
+    """Return the share of each class in the section that the run classified last, or nothing."""
+    import numpy as np
+
+    picture = folder.path / "snapshot" / "latest.npz"
+    if not picture.is_file():
+        return ()
+    n_classes = folder.history.present.n_classes
+    with np.load(picture, allow_pickle=False) as stored:
+        counts = np.bincount(stored["classes"].ravel(), minlength=n_classes + 1)
+    return tuple(float(count) / max(int(counts.sum()), 1) for count in counts[1 : n_classes + 1])
+
+
+def _show(folder: RunFolder, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from napari_em_autoclass.cli.progress import print_json
+
+    rows = class_rows(folder)
+    if as_json:
+        print_json({"n_classes": folder.history.present.n_classes, "classes": [asdict(row) for row in rows]})
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    table = Table("id", "", "name", "colour", "share", "classes", "", box=None, pad_edge=False)
+    for row in rows:
+        swatch = Text("\u2588\u2588", style=row.color) if console.is_terminal else ""
+        share = "" if row.share is None else f"{row.share:.1%}"
+        members = ", ".join(str(member) for member in row.members) if len(row.members) > 1 else ""
+        table.add_row(str(row.id), swatch, Text(row.name), row.color, share, members, " ".join(_flags(row)))
+    console.print(table, soft_wrap=True)
+
+
+def _flags(row: ClassRow) -> Iterator[str]:
+    if not row.visible:
+        yield "hidden"
+    if row.locked:
+        yield "locked"

@@ -1,0 +1,198 @@
+"""``em-autoclass predict``: the class map of a whole stack, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_em_autoclass.cli.info import run_facts
+from napari_em_autoclass.cli.options import (
+    AxesOption,
+    DatasetOption,
+    DeviceOption,
+    JsonOption,
+    LevelOption,
+    RoiOption,
+    RunArgument,
+    StackRequest,
+    ThreadsOption,
+    VolumeArgument,
+    VoxelSizeOption,
+)
+from napari_em_autoclass.cli.signals import calling_on_signals
+from napari_em_autoclass.core.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_em_autoclass.core.checkpoint import RunFolder
+    from napari_em_autoclass.core.class_map import ClassMap
+    from napari_em_autoclass.core.predict import ClassBlock
+    from napari_em_autoclass.core.volume import Volume
+    from napari_em_autoclass.io.class_map_target import Block, ClassMapTarget
+
+__all__ = ["Writing", "predict", "write_classes"]
+
+
+def predict(
+    run: RunArgument,
+    volume: VolumeArgument,
+    *,
+    out: Annotated[
+        Path, typer.Option(metavar="CLASSES", help="The class map: a name ending in .ome.zarr or .ome.tif.")
+    ],
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Write the probability of each class too (OME-Zarr only).")
+    ] = False,
+    merged: Annotated[
+        bool, typer.Option("--merged", help="Write merged classes as one, under its smallest id.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace CLASSES when the new map is complete.")
+    ] = False,
+    device: DeviceOption = None,
+    threads: ThreadsOption = None,
+    voxel_size: VoxelSizeOption = None,
+    roi: RoiOption = None,
+    dataset: DatasetOption = None,
+    level: LevelOption = None,
+    axes: AxesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the class map of a stack, on its own voxel grid.
+
+    Voxels are uint8: ids 1 to K, 0 is "not classified". Names and colours are those of RUN. A large stack is read and
+    written block by block.
+
+    $ em-autoclass predict my-run stack.ome.tif --out classes.ome.zarr
+
+    $ em-autoclass predict my-run another-stack.zarr --out classes.ome.tif --merged
+    """
+    from napari_em_autoclass.io.stack_file import is_tiff_name
+
+    if is_tiff_name(out) and probabilities:
+        raise InputError(f"{out}: probabilities are written as OME-Zarr only; choose a name ending in .ome.zarr")
+    if out.exists() and not overwrite:
+        raise InputError(f"{out}: exists already; choose another --out, or replace it by --overwrite")
+    from napari_em_autoclass.core.checkpoint import RunFolder
+
+    folder = RunFolder.open(run)
+    stack = StackRequest(volume, voxel_size, dataset, level, axes, roi).open()
+    with _threads(threads):
+        write_classes(folder, stack, out, Writing(probabilities, merged, overwrite, as_json, device))
+    _say_where(out, probabilities, as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How a class map is to be made and written; None as device takes that of the run, `quiet` shows no progress."""
+
+    probabilities: bool = False
+    merged: bool = False
+    overwrite: bool = False
+    quiet: bool = False
+    device: str | None = None
+
+
+def write_classes(folder: RunFolder, stack: Volume, out: Path, writing: Writing) -> None:
+    """Predict `stack` with the run in `folder`, and write the class map to `out`, showing progress.
+
+    Raises
+    ------
+    InputError
+        If the stack can't be read, or the output not be written.
+    """
+    from napari_em_autoclass.cli.progress import watched
+    from napari_em_autoclass.core.device import choose_device
+    from napari_em_autoclass.core.predict import n_blocks, predict_blocks
+    from napari_em_autoclass.io.export_tiff import write_class_map_tiff
+    from napari_em_autoclass.io.export_zarr import write_class_map_zarr
+    from napari_em_autoclass.io.stack_file import is_tiff_name
+
+    class_map = folder.history.present
+    # A device that is not offered is refused by the settings, in words that name those that are.
+    settings = folder.settings.replace(device=writing.device or folder.settings.device)
+    model = folder.model(choose_device(settings.device).name)
+    total = n_blocks(model, stack, probabilities=writing.probabilities)
+    found = predict_blocks(model, stack, probabilities=writing.probabilities)
+    shown = _shown(watched(found, total, "predicting", writing.quiet), class_map, writing.merged)
+    write = write_class_map_tiff if is_tiff_name(out) else write_class_map_zarr
+    asked_to_end = Event()
+    with calling_on_signals(asked_to_end.set):
+        blocks = _until_asked(shown, asked_to_end)
+        write(out, blocks, _target(folder, stack, class_map, writing), writing.overwrite)
+
+
+def _until_asked(blocks: Iterator[Block], asked_to_end: Event) -> Iterator[Block]:
+    """Yield `blocks`; raise KeyboardInterrupt between two of them, where no file is being written."""
+    for block in blocks:
+        if asked_to_end.is_set():
+            raise KeyboardInterrupt
+        yield block
+
+
+def _shown(blocks: Iterator[ClassBlock], class_map: ClassMap, merged: bool) -> Iterator[Block]:
+    """Look through the merges of the class map, if they are to show; probabilities stay those of single classes."""
+    lookup = class_map.lookup()
+    for block in blocks:
+        classes = lookup[block.classes] if merged else block.classes
+        yield (block.box, classes) if block.probs is None else (block.box, classes, block.probs)
+
+
+def _target(folder: RunFolder, stack: Volume, class_map: ClassMap, writing: Writing) -> ClassMapTarget:
+    from napari_em_autoclass.io.class_map_target import ClassMapTarget
+
+    shown = class_map.rows() if writing.merged else tuple(range(1, class_map.n_classes + 1))
+    name_of = class_map.name_of if writing.merged else lambda i: class_map.names[i - 1]
+    return ClassMapTarget(
+        stack.shape_zyx,
+        stack.voxel_size_nm,
+        class_map.n_classes,
+        names={i: name_of(i) for i in shown},
+        colors={i: class_map.color_of(i) if writing.merged else class_map.colors[i - 1] for i in shown},
+        provenance=_provenance(folder, stack, writing.merged),
+        name=f"{stack.name} classes",
+        probabilities=writing.probabilities,
+    )
+
+
+def _provenance(folder: RunFolder, stack: Volume, merged: bool) -> dict[str, Any]:
+    """Return where the class map comes from, so that it can be made again."""
+    from napari_em_autoclass import __version__
+
+    return {
+        "program": f"napari-em-autoclass {__version__}",
+        "volume": stack.source or stack.name,
+        "merged": merged,
+        "run": run_facts(folder),
+    }
+
+
+@contextmanager
+def _threads(wanted: int | None) -> Iterator[None]:
+    import torch
+
+    from napari_em_autoclass.core.device import processor_threads
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(processor_threads(wanted))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _say_where(out: Path, probabilities: bool, as_json: bool) -> None:
+    from napari_em_autoclass.cli.progress import print_json
+    from napari_em_autoclass.io.export_zarr import probabilities_path
+
+    places = {"classes": str(out), **({"probabilities": str(probabilities_path(out))} if probabilities else {})}
+    if as_json:
+        print_json(places)
+        return
+    for what, place in places.items():
+        typer.echo(f"the {what} are in {place}")

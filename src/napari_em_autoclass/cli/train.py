@@ -1,0 +1,224 @@
+"""``em-autoclass train``: learn classes from a stack, and leave a run folder."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_em_autoclass.cli.exits import CRASH_LOG, Interrupted, traceback_kept_in
+from napari_em_autoclass.cli.options import (
+    AxesOption,
+    DatasetOption,
+    DeviceOption,
+    JsonOption,
+    LevelOption,
+    RoiOption,
+    StackRequest,
+    ThreadsOption,
+    VolumeArgument,
+    VoxelSizeOption,
+)
+from napari_em_autoclass.cli.signals import calling_on_signals
+from napari_em_autoclass.core.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_em_autoclass.core.events import RunEnded
+    from napari_em_autoclass.core.run_settings import RunSettings
+    from napari_em_autoclass.core.trainer import Trainer
+    from napari_em_autoclass.core.volume import Volume
+
+__all__ = ["Wishes", "train", "train_into"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user set on the command line; None where nothing was said."""
+
+    recipe: str | None = None
+    classes: int | None = None
+    steps: int | None = None
+    seconds: float | None = None
+    seed: int | None = None
+    device: str | None = None
+    threads: int | None = None
+    assignments: tuple[str, ...] = ()
+
+    def settings(self) -> RunSettings:
+        """Return the settings of a new run.
+
+        Raises
+        ------
+        InputError
+            If there is no such recipe or setting, or a value is out of bounds.
+        """
+        from napari_em_autoclass.core.run_settings import apply_setting, load_recipe, recipe_names
+
+        settings = load_recipe(self.recipe if self.recipe is not None else recipe_names()[0])
+        for assignment in (*self._named(), *self.assignments):
+            settings = apply_setting(settings, assignment)
+        return settings
+
+    def continued(self, settings: RunSettings) -> RunSettings:
+        """Return the settings of a run that goes on: its own, with a larger budget if one is given.
+
+        Raises
+        ------
+        InputError
+            If anything else is to change.
+        """
+        from napari_em_autoclass.core.run_settings import apply_setting
+
+        fixed = {
+            "--recipe": self.recipe,
+            "--classes": self.classes,
+            "--seed": self.seed,
+            "--set": self.assignments or None,
+        }
+        if changed := [option for option, value in fixed.items() if value is not None]:
+            raise InputError(f"a resumed run keeps its settings; leave out {', '.join(changed)}, or train a new run")
+        for assignment in self._named():
+            settings = apply_setting(settings, assignment)
+        return settings
+
+    def _named(self) -> Iterator[str]:
+        if self.steps is not None and self.seconds is not None:
+            raise InputError("give either --steps or --seconds, not both")
+        paths = {
+            "n_classes": self.classes,
+            "seed": self.seed,
+            "device": self.device,
+            "training.threads": self.threads,
+            "training.steps": self.steps,
+            "training.seconds": self.seconds,
+        }
+        yield from (f"{path}={value}" for path, value in paths.items() if value is not None)
+
+
+def train(
+    volume: VolumeArgument,
+    *,
+    out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the new run, or with --resume of the old one.")],
+    classes: Annotated[int | None, typer.Option(help="How many classes to tell apart.", show_default="20")] = None,
+    recipe: Annotated[str | None, typer.Option(help="Which method.", show_default="neighbour-forecast")] = None,
+    seconds: Annotated[float | None, typer.Option(help="Time to train.", show_default="240")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps to train, instead of a time.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same run.", show_default="0")] = None,
+    device: DeviceOption = None,
+    threads: ThreadsOption = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with RUN, with its own settings.")] = False,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Any other setting, e.g. terms.balance.weight=0.5."),
+    ] = None,
+    voxel_size: VoxelSizeOption = None,
+    roi: RoiOption = None,
+    dataset: DatasetOption = None,
+    level: LevelOption = None,
+    axes: AxesOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn classes from a stack.
+
+    The run folder is complete at any time: Ctrl-C keeps what was learned, and --resume goes on from there.
+
+    $ em-autoclass train stack.ome.tif --out my-run
+
+    $ em-autoclass train stack.h5 --dataset raw --voxel-size 50 4 4 --out my-run --classes 12 --seconds 600
+
+    $ em-autoclass train stack.ome.tif --out my-run --resume --seconds 1200
+    """
+    wishes = Wishes(recipe, classes, steps, seconds, seed, device, threads, tuple(assignments or ()))
+    settings = _resumed_settings(out, wishes) if resume else _new_settings(out, wishes)
+    stack = StackRequest(volume, voxel_size, dataset, level, axes, roi).open()
+    ended = train_into(out, stack, settings, resume=resume, as_json=as_json)
+    if not as_json:
+        typer.echo(f"the run is in {out}; next: em-autoclass predict {out} {volume} --out classes.ome.zarr")
+    if ended is not None and ended.reason == "collapsed":
+        raise typer.Exit(1)
+
+
+def train_into(
+    run: Path, stack: Volume, settings: RunSettings, *, resume: bool = False, as_json: bool = False
+) -> RunEnded | None:
+    """Train to the end, showing progress, and return the last event.
+
+    Raises
+    ------
+    InputError
+        If the stack can't be learned from.
+    Interrupted
+        If the user asked to end; what was learned is in `run`.
+    """
+    with _no_folder_without_a_run(run), traceback_kept_in(run):
+        from napari_em_autoclass.core.trainer import Trainer
+
+        trainer = Trainer(stack, settings, run_dir=run, resume=resume)
+        if trainer.folder is not None and trainer.folder.settings != settings:
+            trainer.folder.save_settings(settings)  # a larger budget holds for the next --resume too
+        return _follow(trainer, run, as_json)
+
+
+def _new_settings(out: Path, wishes: Wishes) -> RunSettings:
+    settings = wishes.settings()
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise InputError(f"{out}: exists already; choose another --out, or go on with that run by --resume")
+    return settings
+
+
+def _resumed_settings(out: Path, wishes: Wishes) -> RunSettings:
+    from napari_em_autoclass.core.checkpoint import RunFolder
+
+    return wishes.continued(RunFolder.open(out).settings)
+
+
+def _follow(trainer: Trainer, run: Path, as_json: bool) -> RunEnded | None:
+    from napari_em_autoclass.cli.progress import showing_events
+    from napari_em_autoclass.core.events import RunEnded
+
+    ended: RunEnded | None = None
+    try:
+        with showing_events(as_json) as show, calling_on_signals(trainer.stop), closing(trainer.events()) as events:
+            for event in events:
+                show(event)
+                ended = event if isinstance(event, RunEnded) else ended
+    except KeyboardInterrupt:
+        raise Interrupted(_after_interrupt(run)) from None
+    if ended is not None and ended.reason == "stopped":
+        raise Interrupted(_after_interrupt(run))
+    return ended
+
+
+def _after_interrupt(run: Path) -> str:
+    if not _holds_a_run(run):
+        return "interrupted before anything was learned; no run was kept"
+    return f"interrupted; what was learned is in {run}, go on by em-autoclass train VOLUME --out {run} --resume"
+
+
+@contextmanager
+def _no_folder_without_a_run(run: Path) -> Iterator[None]:
+    """Remove the folders made for a run that never came to hold one."""
+    missing = _missing_folders(run)
+    try:
+        yield
+    finally:
+        worth_keeping = _holds_a_run(run) or (run / CRASH_LOG).exists()
+        if missing and run.is_dir() and not worth_keeping:
+            shutil.rmtree(run, ignore_errors=True)
+        for folder in missing[1:]:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def _missing_folders(run: Path) -> Sequence[Path]:
+    """Return `run` and its parents as far as they don't exist, the innermost first."""
+    return [folder for folder in (run, *run.parents) if not folder.exists()]
+
+
+def _holds_a_run(run: Path) -> bool:
+    return (run / "run.json").is_file() and (run / "weights.safetensors").is_file()
