@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["ClassRow", "count_voxels", "write_class_table"]
 
 _HEADER = ("id", "shown_id", "name", "color", "share", "voxels", "volume_um3")
-_SLAB_VOXELS = 2**26
+# Counting widens the ids to 8 bytes: 32 MiB.
+_SLAB_VOXELS = 2**22
 
 
 @dataclass(frozen=True, slots=True)

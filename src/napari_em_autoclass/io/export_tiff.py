@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["write_class_map_tiff"]
 
+# One section thick: a section is read back without its neighbours, however large it is.
+_SPOOL_CHUNKS = (1, 512, 512)
+
 
 def write_class_map_tiff(
     path: str | os.PathLike[str], blocks: Blocks, target: ClassMapTarget, overwrite: bool = False
@@ -53,7 +56,7 @@ def write_class_map_tiff(
     if target.probabilities:
         raise InputError(f"{at}: probabilities are not written as TIFF; choose OME-Zarr")
     with new_output(at, overwrite) as partial, scratch_folder(at) as spool:
-        array = create_class_array(zarr.create_group(spool, zarr_format=3), "0", target.shape_zyx)
+        array = create_class_array(zarr.create_group(spool, zarr_format=3), "0", target.shape_zyx, _SPOOL_CHUNKS)
         for block in blocks:
             box, classes, _ = checked(block, target)
             array[box.slices] = classes
@@ -87,10 +90,8 @@ def _write_sections(partial: Path, array: zarr.Array[Any], target: ClassMapTarge
 
 
 def _sections(array: zarr.Array[Any]) -> Iterator[np.ndarray[Any, Any]]:
-    """Give the sections in order; a slab as thick as the chunks is read at once, so that each chunk is decoded once."""
-    thickness = array.chunks[0]
-    for z in range(0, array.shape[0], thickness):
-        yield from np.asarray(array[z : z + thickness])
+    for z in range(array.shape[0]):
+        yield np.asarray(array[z])
 
 
 def _colormap(target: ClassMapTarget) -> np.ndarray[Any, np.dtype[np.uint16]]:

@@ -69,9 +69,11 @@ def probabilities_path(path: Path) -> Path:
     return path.with_name(f"{stem}.probabilities{dot}{suffix}")
 
 
-def create_class_array(group: zarr.Group, name: str, shape_zyx: tuple[int, ...]) -> zarr.Array[Any]:
+def create_class_array(
+    group: zarr.Group, name: str, shape_zyx: tuple[int, ...], chunks_zyx: tuple[int, int, int] = _CHUNKS
+) -> zarr.Array[Any]:
     """Return a new compressed uint8 array (Z, Y, X) in `group`, full of 0."""
-    chunks = tuple(min(chunk, n) for chunk, n in zip(_CHUNKS, shape_zyx, strict=True))
+    chunks = tuple(min(chunk, n) for chunk, n in zip(chunks_zyx, shape_zyx, strict=True))
     return group.create_array(name, shape=shape_zyx, chunks=chunks, dtype="uint8", dimension_names=("z", "y", "x"))
 
 

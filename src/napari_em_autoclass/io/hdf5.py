@@ -98,7 +98,9 @@ def _stacks(file: h5py.File) -> dict[str, tuple[int, ...]]:
 def _only_stack(file: h5py.File, name: str) -> str:
     stacks = _stacks(file)
     plain = [path for path, shape in stacks.items() if len(shape) == 3] or list(stacks)
-    if len(plain) != 1:
+    if not plain:
+        raise InputError(f"{name}: holds no stack with three axes (Z, Y, X); give a file that does")
+    if len(plain) > 1:
         raise InputError(f"{name}: holds {_listed(file)}; choose one with dataset (or {name}.h5:/path/to/dataset)")
     return plain[0]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["new_output", "scratch_folder"]
+
+# Chunks that are still under way come within milliseconds of each other.
+_CHECK_S, _QUIET_CHECKS, _PATIENCE_S = 0.05, 4, 10.0
 
 _ADVICE = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
@@ -41,15 +45,17 @@ def new_output(path: Path, overwrite: bool = False) -> Iterator[Path]:
         If `path` exists and `overwrite` is False, or is a folder of something else, or its folder is missing; or if the
         disk is full or can't be written.
     """
-    _check(path, overwrite)
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    with _told_to_the_user(path):
+        _check(path, overwrite)
     try:
         with _told_to_the_user(path):
             _remove(partial)  # of a process that died and had the same number
             yield partial
             _swap(partial, path)
-    finally:
-        _remove(partial)
+    except BaseException:
+        _remove_for_good(partial)
+        raise
 
 
 @contextmanager
@@ -59,8 +65,10 @@ def scratch_folder(path: Path) -> Iterator[Path]:
     try:
         _remove(scratch)
         yield scratch
-    finally:
-        _remove(scratch)
+    except BaseException:
+        _remove_for_good(scratch)
+        raise
+    _remove(scratch)
 
 
 def _check(path: Path, overwrite: bool) -> None:
@@ -103,3 +111,12 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def _remove_for_good(path: Path) -> None:
+    """Remove `path` until it stays away: Zarr's threads go on writing the other chunks of a block that failed."""
+    quiet, end = 0, time.monotonic() + _PATIENCE_S
+    while quiet < _QUIET_CHECKS and time.monotonic() < end:
+        quiet = 0 if path.exists() else quiet + 1
+        _remove(path)
+        time.sleep(_CHECK_S)

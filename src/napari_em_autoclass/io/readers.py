@@ -59,7 +59,13 @@ def open_volume(
     MissingVoxelSize
         If no voxel size is given and the file tells none.
     """
-    at, inside = _split(os.fspath(path))
+    text = os.fspath(path)
+    try:
+        at, inside = _split(text)
+    except OSError as error:
+        raise InputError(
+            f"{text}: can't be looked up ({error.strerror}); check the path and its permissions"
+        ) from error
     request = ReadRequest(dataset if dataset is not None else inside, level, axes, voxel_size_nm)
     if not os.access(at, os.R_OK):
         raise InputError(f"{at}: no permission to read it; change its permissions or copy it")

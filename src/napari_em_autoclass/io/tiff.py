@@ -135,7 +135,15 @@ def _sections(series: tifffile.TiffPageSeries, axes: Axes) -> SectionStack:
             page = series[int(pages[z])]
             if page is None:
                 raise ValueError(f"section {z} is missing from the file")
-            return np.asarray(page.asarray())
+            handle = page.parent.filehandle
+            if not handle.closed:
+                return np.asarray(page.asarray())
+            # The other files of an OME-TIFF in several files, which tifffile closes after a look at them.
+            handle.open()
+            try:
+                return np.asarray(page.asarray())
+            finally:
+                handle.close()
 
     y, x = series.shape[-2:]
     return SectionStack((len(pages), y, x), series.dtype, read_section)

@@ -118,7 +118,9 @@ def _dimension_names(array: zarr.Array[Any]) -> str | None:
 def _only_stack(at: Path, name: str) -> Path:
     stacks = _stacks(at)
     plain = [path for path, shape in stacks.items() if len(shape) in (0, 3)] or list(stacks)
-    if len(plain) != 1:
+    if not plain:
+        raise InputError(f"{name}: holds no stack with three axes (Z, Y, X); give a store that does")
+    if len(plain) > 1:
         raise InputError(f"{name}: holds {_listed(stacks)}; choose one with dataset, or give its path in the store")
     return at / plain[0]
 
