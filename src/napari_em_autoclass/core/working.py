@@ -55,7 +55,7 @@ class WorkingVolume:
         Raises
         ------
         InputError
-            If the file can't be read there, or holds NaN.
+            If the file can't be read there, holds NaN, or has no such sections.
         """
         _, height, width = self.shape_zyx
         if box.clipped((box.z1, height, width)) == box:
@@ -68,7 +68,8 @@ class WorkingVolume:
 
     def _binned(self, box: Box) -> NDArray[np.float32]:
         fy, fx = self.factors_yx
-        stored = Box(box.z0, box.z1, box.y0 * fy, box.y1 * fy, box.x0 * fx, box.x1 * fx).clipped(self.volume.shape_zyx)
+        _, rows, columns = self.volume.shape_zyx
+        stored = Box(box.z0, box.z1, box.y0 * fy, min(box.y1 * fy, rows), box.x0 * fx, min(box.x1 * fx, columns))
         block = self.normalisation.apply(self.volume.read(stored), box.z0)
         if (fy, fx) == (1, 1):
             return block
