@@ -149,10 +149,9 @@ def test_a_damaged_section_is_an_input_error_when_it_is_read(tmp_path):
         volume.section(3)
 
 
-def test_a_section_that_the_file_lacks_is_an_input_error_not_black(tmp_path):
+def write_one_file_a_section(folder):
     for z, section in enumerate(DATA[:3]):
-        tifffile.imwrite(tmp_path / f"s{z}.ome.tif", section)
-    first = tmp_path / "s0.ome.tif"
+        tifffile.imwrite(folder / f"s{z}.ome.tif", section)
     uuids = [f'<UUID FileName="s{z}.ome.tif">urn:uuid:{z:032x}</UUID>' for z in range(3)]
     data = "".join(f'<TiffData FirstZ="{z}" IFD="0" PlaneCount="1">{uuid}</TiffData>' for z, uuid in enumerate(uuids))
     xml = (
@@ -162,9 +161,17 @@ def test_a_section_that_the_file_lacks_is_an_input_error_not_black(tmp_path):
         'SizeZ="3" SizeC="1" SizeT="1"><Channel ID="Channel:0:0" SamplesPerPixel="1"/>'
         f"{data}</Pixels></Image></OME>"
     )
-    tifffile.imwrite(first, DATA[0], description=xml, metadata=None)
+    tifffile.imwrite(folder / "s0.ome.tif", DATA[0], description=xml, metadata=None)
+    return folder / "s0.ome.tif"
+
+
+def test_an_ome_tiff_in_several_files_is_read_through_its_first(tmp_path):
+    volume = open_volume(write_one_file_a_section(tmp_path), voxel_size_nm=SIZE_NM)
+    np.testing.assert_array_equal(volume.read(Box(0, 3, 0, 40, 0, 50)), DATA[:3])
+
+
+def test_an_ome_tiff_that_lacks_one_of_its_files_is_refused_not_filled_with_black(tmp_path):
+    first = write_one_file_a_section(tmp_path)
     (tmp_path / "s1.ome.tif").unlink()
-    volume = open_volume(first, voxel_size_nm=SIZE_NM)
-    np.testing.assert_array_equal(volume.section(2), DATA[2])
-    with pytest.raises(InputError, match="section 1 is missing from the file"):
-        volume.section(1)
+    with pytest.raises(InputError, match=r"OME series failed to read 's1.ome.tif'.*copy or save it again"):
+        open_volume(first, voxel_size_nm=SIZE_NM)

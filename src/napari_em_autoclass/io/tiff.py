@@ -15,6 +15,7 @@ from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.io.axes import Axes, choose_axes
 from napari_em_autoclass.io.lazy import SectionStack
 from napari_em_autoclass.io.request import build_volume, stack_name
+from napari_em_autoclass.io.tiff_damage import refuse_cut_off, refuse_damage
 from napari_em_autoclass.io.tiff_scale import voxel_size_from_tiff
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ def read(path: Path, request: ReadRequest) -> Volume:
         If the file is damaged, holds colours, or several series and none is named.
     """
     name = stack_name(path)
+    with refuse_damage(name):
+        return _read(path, request, name)
+
+
+def _read(path: Path, request: ReadRequest, name: str) -> Volume:
     file = tifffile.TiffFile(path)
     try:
         index = _series_index(file, request.dataset, name)
@@ -115,6 +121,7 @@ def _lazy(path: Path, file: tifffile.TiffFile, series: tifffile.TiffPageSeries, 
     if offset is not None and keyframe.is_memmappable:
         dtype = np.dtype(file.byteorder + series.dtype.char)
         return np.memmap(path, dtype, "r", offset, series.shape), axes
+    refuse_cut_off(series, stack_name(path))
     whole_pages = keyframe.shape == series.shape[-2:] and len(series) == math.prod(series.shape[:-2])
     if whole_pages and axes.kept == "ZYX" and axes.letters.endswith("YX") and keyframe.nbytes <= _LARGE_SECTION_BYTES:
         return _sections(series, axes), Axes("ZYX", (None,) * 3)
