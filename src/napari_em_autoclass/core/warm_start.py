@@ -25,9 +25,9 @@ _N_PIXELS = 60_000
 
 
 def filter_scales_px(scales_nm: tuple[float, ...], pixel_nm: tuple[float, float]) -> tuple[float, ...]:
-    """Return the filter scales in working pixels; below 0.7 pixel a scale is raised to it, and doubles are dropped."""
+    """Return the filter scales in working pixels; a scale below 1 pixel is raised to it, and doubles are dropped."""
     pixel = (pixel_nm[0] * pixel_nm[1]) ** 0.5
-    return tuple(sorted({max(0.7, round(scale / pixel, 3)) for scale in scales_nm}))
+    return tuple(sorted({max(1.0, round(scale / pixel, 3)) for scale in scales_nm}))
 
 
 def warm_start(working: WorkingVolume, settings: RunSettings) -> tuple[FilterClassifier, FilterClassifier]:
