@@ -1,0 +1,174 @@
+"""What the manifest names besides the dock: reader, writer, sample data.
+
+Layers are given as plain tuples, so that neither napari nor Qt is needed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_em_autoclass.core.class_map import ClassMap
+from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.volume import Box
+
+__all__ = ["LayerData", "get_reader", "sample_fibsem", "sample_sstem", "write_class_map"]
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+_KEY = "napari-em-autoclass"
+_TRANSPARENT = (0.0, 0.0, 0.0, 0.0)
+
+
+def get_reader(path: str | Sequence[str]) -> Callable[[str], list[LayerData]] | None:
+    """Return what reads `path`, if it is the folder of a run or a class map written by this plugin, else None."""
+    if not isinstance(path, str):
+        return None
+    at = Path(path)
+    if (at / "run.json").is_file():
+        return _read_run
+    metadata = at / "zarr.json"
+    if at.is_dir() and metadata.is_file() and _KEY in metadata.read_text(encoding="utf-8", errors="replace"):
+        return _read_map
+    return None
+
+
+def write_class_map(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Write a labels layer as a class map, with its voxel size and colours; return the path written.
+
+    Raises
+    ------
+    InputError
+        If the layer is no stack of class ids 0 to 254, or the file can't be written.
+    """
+    from napari_em_autoclass.io import ClassMapTarget, write_class_map_tiff, write_class_map_zarr
+
+    levels = data if attributes.get("multiscale") or isinstance(data, list | tuple) else [data]
+    classes = levels[0]
+    shape = tuple(int(n) for n in classes.shape)
+    if len(shape) != 3:
+        raise InputError(f"a class map has the axes (Z, Y, X), this layer has shape {shape}; save one time point")
+    colors = _colors_of(attributes.get("colormap"))
+    target = ClassMapTarget(
+        (shape[0], shape[1], shape[2]),
+        _voxel_size_of(attributes),
+        _largest_id(classes),
+        colors={i: color for i, color in colors.items() if 1 <= i <= _largest_id(classes)},
+        provenance={"program": _KEY, "layer": attributes.get("name", "")},
+        name=str(attributes.get("name", "classes")),
+    )
+    write = write_class_map_tiff if path.lower().endswith((".tif", ".tiff")) else write_class_map_zarr
+    return [str(write(path, _sections(classes), target, overwrite=True))]
+
+
+def sample_sstem() -> list[LayerData]:
+    """Return a made-up stack that looks like serial-section TEM."""
+    return _sample("sstem", "neuropil, like ssTEM")
+
+
+def sample_fibsem() -> list[LayerData]:
+    """Return a made-up stack that looks like FIB-SEM."""
+    return _sample("fibsem", "neuropil, like FIB-SEM")
+
+
+def _sample(mode: Any, name: str) -> list[LayerData]:
+    from napari_em_autoclass.core.phantom import make_phantom
+
+    made = make_phantom(mode=mode)
+    placed = {"scale": made.voxel_size_nm, "units": ("nm",) * 3}
+    return [(made.raw, {"name": name, **placed}, "image")]
+
+
+def _read_run(path: str) -> list[LayerData]:
+    from napari_em_autoclass.core.checkpoint import RunFolder
+
+    folder = RunFolder.open(Path(path))
+    latest = folder.path / "snapshot" / "latest.npz"
+    if not latest.is_file():
+        raise InputError(f"{path}: this run holds no class map yet; let it learn to its end, or press Stop")
+    with np.load(latest, allow_pickle=False) as stored:
+        z, classes = int(stored["z"]), stored["classes"]
+    size = folder.volume.voxel_size_nm
+    return [
+        (
+            classes[None],  # (1, h, w), at the depth it was taken
+            {
+                "name": f"classes · {folder.volume.name}",
+                "scale": size,
+                "translate": (z * size[0], 0.0, 0.0),
+                "units": ("nm",) * 3,
+                "colormap": _color_table(folder.history.present),
+                "opacity": 0.5,
+                "metadata": {_KEY: {"run_dir": str(folder.path), "z": z}},
+            },
+            "labels",
+        )
+    ]
+
+
+def _read_map(path: str) -> list[LayerData]:
+    from napari_em_autoclass.io import read_class_map
+
+    data, info = read_class_map(path)
+    attributes: dict[str, Any] = {"name": Path(path).name.split(".")[0], "metadata": {_KEY: {"names": info.names}}}
+    if info.voxel_size_nm is not None:
+        attributes |= {"scale": info.voxel_size_nm, "units": ("nm",) * 3}
+    if info.colors:
+        attributes["colormap"] = {None: _TRANSPARENT, 0: _TRANSPARENT, **info.colors}
+    return [(data, attributes, "labels")]
+
+
+def _color_table(class_map: ClassMap) -> dict[int | None, Any]:
+    """Return the colours shown as napari takes them: by class id, hidden ones transparent."""
+    shown = {
+        i: class_map.color_of(i) if class_map.is_visible(i) else _TRANSPARENT for i in range(1, class_map.n_classes + 1)
+    }
+    return {None: _TRANSPARENT, 0: _TRANSPARENT, **shown}
+
+
+def _colors_of(colormap: Any) -> dict[int, str]:
+    """Return '#rrggbb' by id of a napari colour map that lists colours; empty for the random ones."""
+    table = getattr(colormap, "color_dict", colormap if isinstance(colormap, dict) else {}) or {}
+    found = {}
+    for class_id, color in table.items():
+        rgba = np.asarray(color, float).ravel() if not isinstance(color, str) else np.zeros(0)
+        if isinstance(color, str):
+            found[class_id] = color
+        elif class_id is not None and rgba.size >= 3 and rgba[:3].any():
+            found[int(class_id)] = "#{:02x}{:02x}{:02x}".format(*(round(255 * float(part)) for part in rgba[:3]))
+    return found
+
+
+def _voxel_size_of(attributes: dict[str, Any]) -> tuple[float, float, float]:
+    """Return (z, y, x) in nm; 1 nm where the layer's scale has no physical unit."""
+    scale = [abs(float(s)) for s in attributes.get("scale", (1.0, 1.0, 1.0))][-3:]
+    units = list(attributes.get("units") or ())[-3:]
+    factors = [_nm_per(unit) for unit in units] if len(units) == 3 else [None]
+    sizes = [s * f for s, f in zip(scale, factors, strict=False) if f]
+    return (sizes[0], sizes[1], sizes[2]) if len(sizes) == 3 else (1.0, 1.0, 1.0)
+
+
+def _nm_per(unit: Any) -> float | None:
+    import pint
+
+    parsed = pint.Unit(str(unit))
+    return float((1 * parsed).to("nm").magnitude) if parsed.is_compatible_with("nm") else None
+
+
+def _largest_id(classes: Any) -> int:
+    """Return the largest id, read section by section."""
+    if np.dtype(classes.dtype).kind not in "iub":
+        raise InputError(f"a class map holds class ids, this layer holds {classes.dtype}")
+    largest = max(int(np.max(np.asarray(classes[z]))) for z in range(classes.shape[0]))
+    if not 1 <= largest <= 254:
+        raise InputError(f"class ids run from 1 to 254, the largest here is {largest}; this is no class map")
+    return largest
+
+
+def _sections(classes: Any) -> Iterator[tuple[Box, np.ndarray[Any, np.dtype[np.uint8]]]]:
+    depth, height, width = (int(n) for n in classes.shape)
+    for z in range(depth):
+        yield Box(z, z + 1, 0, height, 0, width), np.asarray(classes[z : z + 1]).astype(np.uint8)

@@ -1,0 +1,193 @@
+"""The classes as a table: a Qt model over a ClassMap, and how its cells look.
+
+A model and not a widget per row, so that 254 classes are as quick as 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any
+
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QRectF, Qt, Signal
+from qtpy.QtGui import QColor, QPainter
+from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+
+from napari_em_autoclass.core.class_map import ClassMap
+from napari_em_autoclass.gui.glyphs import draw_glyph
+
+__all__ = ["ClassTable", "Column", "SignDelegate"]
+
+SORT_ROLE = Qt.ItemDataRole.UserRole
+ID_ROLE = Qt.ItemDataRole.UserRole + 1
+
+
+class Column(IntEnum):
+    """What stands in which column."""
+
+    EYE = 0
+    COLOR = 1
+    NAME = 2
+    SHARE = 3
+    PROBABILITY = 4
+
+
+_TITLES = {
+    Column.EYE: ("", "Show or hide the class"),
+    Column.COLOR: ("", "Colour: click to change"),
+    Column.NAME: ("Class", "Name: double-click to change"),
+    Column.SHARE: ("Share", "Share of the pixels seen in training"),
+    Column.PROBABILITY: ("p", "Show how probable the class is at each pixel, as a layer"),
+}
+
+
+class ClassTable(QAbstractTableModel):
+    """One row per class or group of `class_map`; an edited name is only announced, by `renamed`."""
+
+    renamed = Signal(int, str)  # shown id, name
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._class_map: ClassMap | None = None
+        self._rows: tuple[int, ...] = ()
+        self._shares: tuple[float, ...] = ()
+        self._with_probability: frozenset[int] = frozenset()
+
+    def set_class_map(self, class_map: ClassMap) -> None:
+        """Show other decisions."""
+        rows = class_map.rows()
+        if rows == self._rows:
+            self._class_map = class_map
+            self._all_changed()
+            return
+        self.beginResetModel()
+        self._class_map, self._rows = class_map, rows
+        self.endResetModel()
+
+    def set_shares(self, shares: Sequence[float]) -> None:
+        """Show other shares, one per class (K)."""
+        self._shares = tuple(shares)
+        if self._rows:
+            self.dataChanged.emit(self.index(0, Column.SHARE), self.index(len(self._rows) - 1, Column.SHARE))
+
+    def set_with_probability(self, shown_ids: frozenset[int]) -> None:
+        """Say which rows have a probability layer."""
+        self._with_probability = shown_ids
+        self._all_changed()
+
+    def shown_id(self, row: int) -> int:
+        """Return the class id of a row."""
+        return self._rows[row]
+
+    def share_of(self, shown_id: int) -> float:
+        """Return the share of a class or group, 0 to 1; 0 before the first step."""
+        if self._class_map is None or len(self._shares) != self._class_map.n_classes:
+            return 0.0
+        return sum(self._shares[member - 1] for member in self._class_map.members(shown_id))
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:
+        """Return the number of classes and groups."""
+        return 0 if parent is not None and parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: QModelIndex | None = None) -> int:
+        """Return the number of columns."""
+        return 0 if parent is not None and parent.isValid() else len(Column)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return title or tooltip of a column."""
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return _TITLES[Column(section)][0]
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
+            return _TITLES[Column(section)][1]
+        return None
+
+    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+        """Names can be edited, rows selected."""
+        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        return flags | Qt.ItemFlag.ItemIsEditable if index.column() == Column.NAME else flags
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return what a cell shows."""
+        class_map = self._class_map
+        if class_map is None or not index.isValid():
+            return None
+        shown_id, column = self._rows[index.row()], Column(index.column())
+        if role == ID_ROLE:
+            return shown_id
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
+            return self._text(class_map, shown_id, column)
+        if role == SORT_ROLE:
+            return self._sort_key(class_map, shown_id, column)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tooltip(class_map, shown_id, column)
+        if role == Qt.ItemDataRole.BackgroundRole and column is Column.COLOR:
+            return QColor(class_map.color_of(shown_id))
+        if role == Qt.ItemDataRole.TextAlignmentRole and column is Column.SHARE:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if role == Qt.ItemDataRole.CheckStateRole and column in (Column.EYE, Column.PROBABILITY):
+            return self._is_on(class_map, shown_id, column)
+        return None
+
+    def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        """Announce a new name."""
+        if role != Qt.ItemDataRole.EditRole or index.column() != Column.NAME:
+            return False
+        self.renamed.emit(self._rows[index.row()], str(value))
+        return True
+
+    def _text(self, class_map: ClassMap, shown_id: int, column: Column) -> str | None:
+        if column is Column.NAME:
+            return class_map.name_of(shown_id)
+        if column is Column.SHARE and self._shares:
+            return f"{100 * self.share_of(shown_id):.1f} %"
+        return None
+
+    def _sort_key(self, class_map: ClassMap, shown_id: int, column: Column) -> Any:
+        if column is Column.NAME:
+            # "class 10" after "class 9", and named ones before those without a name of their own.
+            name = class_map.name_of(shown_id).casefold()
+            return f"1{shown_id:03}" if name.startswith("class ") else f"0{name}"
+        keys = {Column.SHARE: self.share_of(shown_id), Column.EYE: class_map.is_visible(shown_id)}
+        return keys.get(column, shown_id in self._with_probability if column is Column.PROBABILITY else shown_id)
+
+    def _tooltip(self, class_map: ClassMap, shown_id: int, column: Column) -> str:
+        members = class_map.members(shown_id)
+        if column is Column.NAME and len(members) > 1:
+            return f"{class_map.name_of(shown_id)}: classes {', '.join(map(str, members))} shown as one"
+        if column is Column.NAME:
+            return f"{class_map.name_of(shown_id)} (class {shown_id}); double-click to rename"
+        return _TITLES[column][1]
+
+    def _is_on(self, class_map: ClassMap, shown_id: int, column: Column) -> Qt.CheckState:
+        on = class_map.is_visible(shown_id) if column is Column.EYE else shown_id in self._with_probability
+        return Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
+
+    def _all_changed(self) -> None:
+        if self._rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(self._rows) - 1, len(Column) - 1))
+
+
+class SignDelegate(QStyledItemDelegate):
+    """Draws eyes, swatches and probability signs in place of check boxes."""
+
+    def paint(self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        """Draw one cell."""
+        if painter is None:
+            return
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(option.rect, option.palette.highlight())
+        rect = QRectF(option.rect)
+        column = Column(index.column())
+        if column is Column.COLOR:
+            painter.save()
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(index.data(Qt.ItemDataRole.BackgroundRole))
+            painter.drawRoundedRect(QRectF(rect.center().x() - 6, rect.center().y() - 6, 13, 13), 3, 3)
+            painter.restore()
+            return
+        on = index.data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked
+        color = QColor(option.palette.text().color())
+        color.setAlphaF(1.0 if on else 0.35)
+        name = ("eye" if on else "shut") if column is Column.EYE else "probability"
+        draw_glyph(painter, name, rect, color, filled=on and column is Column.PROBABILITY)

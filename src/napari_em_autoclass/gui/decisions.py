@@ -1,0 +1,80 @@
+"""What the user decided about the classes, undoable, and kept in the run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QObject, Signal
+from superqt.utils import qdebounced
+
+from napari_em_autoclass.core.class_map import ClassMap, History
+
+__all__ = ["Decisions"]
+
+_SAVE_AFTER_MS = 250
+
+
+class Decisions(QObject):
+    """The history of a ClassMap; `changed` follows every edit, undo and redo.
+
+    Parameters
+    ----------
+    save : called with the history, a moment after the last of several quick edits
+    """
+
+    changed = Signal(object)  # ClassMap
+
+    def __init__(self, save: Callable[[History], None], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._save = save
+        self._unsaved = False
+        self._history: History | None = None
+        self._save_soon = qdebounced(self.save_now, timeout=_SAVE_AFTER_MS)
+
+    @property
+    def history(self) -> History | None:
+        """The history, None before the first run."""
+        return self._history
+
+    @property
+    def class_map(self) -> ClassMap | None:
+        """What is shown now, None before the first run."""
+        return self._history.present if self._history else None
+
+    def begin(self, history: History) -> None:
+        """Take the decisions of another run; they are not saved again before an edit."""
+        self.save_now()
+        self._history = history
+        self.changed.emit(history.present)
+
+    def do(self, class_map: ClassMap) -> None:
+        """Make `class_map` the present, unless nothing is different."""
+        if self._history is not None and class_map != self._history.present:
+            self._turn_to(self._history.do(class_map))
+
+    def undo(self) -> None:
+        """Take the last decision back."""
+        if self._history is not None and self._history.can_undo:
+            self._turn_to(self._history.undo())
+
+    def redo(self) -> None:
+        """Do again what was undone."""
+        if self._history is not None and self._history.can_redo:
+            self._turn_to(self._history.redo())
+
+    def save_now(self) -> None:
+        """Save what was not saved yet."""
+        if self._unsaved and self._history is not None:
+            self._unsaved = False
+            self._save(self._history)
+
+    def close(self) -> None:
+        """Save, and let nothing happen later."""
+        self._save_soon.cancel()
+        self.save_now()
+
+    def _turn_to(self, history: History) -> None:
+        self._history = history
+        self._unsaved = True
+        self.changed.emit(history.present)
+        self._save_soon()

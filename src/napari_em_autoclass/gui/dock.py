@@ -1,0 +1,218 @@
+"""The dock: four steps from a stack to a class map, always in this order.
+
+It joins what the session says to the panels and the layers; it holds no numbers and does no work of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+
+from napari.layers import Image
+from napari.utils.notifications import show_error
+from napari.viewer import Viewer
+from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from napari_em_autoclass.core.class_map import ClassMap, History
+from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.events import Event, RunStarted, SnapshotTaken
+from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.gui.class_panel import ClassPanel
+from napari_em_autoclass.gui.decisions import Decisions
+from napari_em_autoclass.gui.export_panel import ExportPanel
+from napari_em_autoclass.gui.fold import Fold
+from napari_em_autoclass.gui.glyphs import RED
+from napari_em_autoclass.gui.header import Header
+from napari_em_autoclass.gui.layers import ClassLayers, add_stack
+from napari_em_autoclass.gui.session import RunState, Session
+from napari_em_autoclass.gui.stack_panel import StackPanel
+from napari_em_autoclass.gui.training_panel import TrainingPanel
+from napari_em_autoclass.gui.viewpoint import ViewFollower
+from napari_em_autoclass.gui.worker import TrainingWorker
+
+__all__ = ["PANELS", "AutoclassDock"]
+
+_log = logging.getLogger(__name__)
+
+PANELS = (StackPanel, TrainingPanel, ClassPanel, ExportPanel)
+_WIDTH = 350
+
+
+class AutoclassDock(QWidget):
+    """What the manifest calls "EM Autoclass"."""
+
+    def __init__(self, viewer: Viewer, session: Session | None = None) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self._layer: Image | None = None
+        self._was_docked = False
+        self._closed = False
+        self.session = session or Session(parent=self)
+        self.decisions = Decisions(self._save_history, self)
+        self.layers = ClassLayers(viewer)
+        self.header = Header()
+        self.stack_panel = StackPanel(self.session, viewer)
+        self.training_panel = TrainingPanel(self.session)
+        self.class_panel = ClassPanel(self.session, self.decisions)
+        self.export_panel = ExportPanel(self.session, self.decisions)
+        self.status = QLabel()
+        self.follower = ViewFollower(viewer, self.session.look)
+        self._lay_out()
+        self._connect()
+        # The last resort, when the window is torn down around us: only Python objects are left to talk to then.
+        self.destroyed.connect(partial(_quit_all, self.session.running))
+        self._say("Choose a stack, then press Learn.", False)
+        layers = self.stack_panel.candidates()
+        if layers:
+            self.stack_panel.choose(layers[0])
+
+    def open_path(self, path: str) -> None:
+        """Open a file or folder as a layer and use it."""
+        try:
+            layer = add_stack(self._viewer, path)
+        except InputError as error:
+            self._say(str(error), True)
+        else:
+            self.stack_panel.choose(layer)
+
+    def close_down(self) -> None:
+        """End the training and let go of the viewer; the class layers stay, the run is kept in its folder."""
+        if self._closed:
+            return
+        self._closed = True
+        self.decisions.close()
+        for panel in (self.training_panel, self.class_panel, self.export_panel, self.stack_panel):
+            panel.close_down()
+        self.follower.close()
+        self.layers.close()
+        self.session.close()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Notice when napari takes the dock away: it drops the widget without closing it."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._was_docked = True
+            elif self._was_docked:
+                QTimer.singleShot(0, self._close_if_dropped)
+        if event is not None and event.type() == QEvent.Type.DeferredDelete:
+            self.close_down()
+        return super().event(event)
+
+    def _close_if_dropped(self) -> None:
+        if self.parent() is None:  # and not only on its way to another place
+            self.close_down()
+
+    def _lay_out(self) -> None:
+        content = QWidget()
+        column = QVBoxLayout(content)
+        column.setContentsMargins(0, 0, 4, 0)
+        column.setSpacing(6)
+        self.folds = {panel: Fold(panel.title, panel) for panel in self._panels()}
+        for panel, fold in self.folds.items():
+            column.addWidget(fold, 1 if panel is self.class_panel else 0)
+        scroll = QScrollArea()
+        scroll.setWidget(content)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.status.setWordWrap(True)
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
+        self.status.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 6, 6, 6)
+        layout.setSpacing(6)
+        layout.addWidget(self.header)
+        layout.addWidget(scroll, 1)
+        layout.addWidget(self.status)
+        self.setMinimumWidth(_WIDTH)
+
+    def _panels(self) -> tuple[QWidget, ...]:
+        return self.stack_panel, self.training_panel, self.class_panel, self.export_panel
+
+    def _connect(self) -> None:
+        self.session.said.connect(self._say)
+        self.session.happened.connect(self._on_event)
+        self.session.state_changed.connect(self._on_state)
+        self.session.volume_changed.connect(self._on_volume)
+        self.decisions.changed.connect(self._on_decided)
+        self.stack_panel.chosen.connect(self._on_chosen)
+        self.stack_panel.path_chosen.connect(self.open_path)
+        self.class_panel.probabilities_wanted.connect(self._on_probabilities)
+        self.header.remedy_wanted.connect(self.training_panel.raise_aim)
+
+    def _say(self, sentence: str, is_error: bool) -> None:
+        self.status.setText(sentence)
+        self.status.setStyleSheet(f"color: {RED};" if is_error else "")
+        if is_error:
+            show_error(sentence)
+
+    def _on_chosen(self, layer: Image | None, volume: Volume | None) -> None:
+        self._layer = layer
+        self.session.use(volume)
+        self.follower.follow(layer if volume is not None else None)
+        self.folds[self.stack_panel].set_open(volume is None)
+
+    def _on_volume(self, volume: Volume | None) -> None:
+        self.header.show_volume(volume)
+        self.folds[self.stack_panel].set_summary("" if volume is None else volume.name)
+        if volume is not None:
+            self._say("Press Learn: the first map shows within seconds.", False)
+
+    def _on_state(self, state: RunState) -> None:
+        self.stack_panel.set_busy(state is not RunState.IDLE)
+
+    def _on_event(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self._begin(event)
+        self.header.show_event(event)
+        for panel in (self.training_panel, self.class_panel, self.export_panel):
+            panel.on_event(event)
+        if isinstance(event, SnapshotTaken):
+            self.layers.put(event)
+            if self.session.is_busy and self.session.state is not RunState.STOPPING:
+                stage = event.stage if event.stage != "learning" else f"learning, step {event.step}"
+                self._say(f"The map is the {stage}." if "sketch" in stage else f"Map: {stage}.", False)
+
+    def _begin(self, event: RunStarted) -> None:
+        class_map = ClassMap.fresh(event.n_classes)
+        if self._layer is not None and self._layer in self._viewer.layers:
+            self.layers.show(self._layer, class_map)
+        self.decisions.begin(History.of(class_map))
+
+    def _on_decided(self, class_map: ClassMap) -> None:
+        self.layers.recolour(class_map)
+        self.training_panel.set_class_colors(class_map)
+        kept = frozenset(self.layers.probability_ids)
+        self.class_panel.set_with_probability(kept)
+        self._ask_probabilities(kept)
+
+    def _on_probabilities(self, shown_ids: frozenset[int]) -> None:
+        for shown_id in (*shown_ids, *self.layers.probability_ids):
+            self.layers.show_probability(shown_id, shown_id in shown_ids)
+        self._ask_probabilities(frozenset(self.layers.probability_ids))
+
+    def _ask_probabilities(self, shown_ids: frozenset[int]) -> None:
+        class_map = self.decisions.class_map
+        if class_map is not None:
+            members = sorted(member for shown_id in shown_ids for member in class_map.members(shown_id))
+            self.session.ask_probabilities(tuple(members))
+
+    def _save_history(self, history: History) -> None:
+        run_dir: Path | None = self.session.run_dir
+        if run_dir is None or not (run_dir / "run.json").exists():
+            return
+        from napari_em_autoclass.core.checkpoint import RunFolder
+
+        try:
+            RunFolder.open(run_dir).save_history(history)
+        except (InputError, OSError) as error:
+            _log.error("names and merges could not be saved", exc_info=error)
+            self._say(f"Names and merges could not be saved: {error}", True)
+
+
+def _quit_all(workers: list[TrainingWorker], _: object = None) -> None:
+    for worker in workers:
+        worker.quit()

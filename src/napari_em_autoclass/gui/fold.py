@@ -1,0 +1,60 @@
+"""A part of the dock that folds to its title."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from superqt import QElidingLabel
+
+__all__ = ["Fold"]
+
+
+class Fold(QWidget):
+    """A title that shows or hides the widget below it, with a line beside the title for what it says when folded."""
+
+    toggled = Signal(bool)  # whether it is open now
+
+    def __init__(self, title: str, body: QWidget, is_open: bool = True, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.body = body
+        self._button = QToolButton()
+        self._button.setText(title)
+        self._button.setCheckable(True)
+        self._button.setChecked(is_open)
+        self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._button.setIconSize(QSize(8, 8))
+        self._button.setAutoRaise(True)
+        self._button.setStyleSheet("QToolButton { border: none; padding: 2px 0px; background: transparent; }")
+        self._button.toggled.connect(self._on_toggled)
+        self._summary = QElidingLabel()
+        self._summary.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self._summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        title_row = QHBoxLayout()
+        title_row.setSpacing(6)
+        title_row.addWidget(self._button)
+        title_row.addWidget(self._summary, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(title_row)
+        layout.addWidget(body, 1)
+        self._on_toggled(is_open)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the body shows."""
+        return bool(self._button.isChecked())
+
+    def set_open(self, is_open: bool) -> None:
+        """Show or hide the body."""
+        self._button.setChecked(is_open)
+
+    def set_summary(self, text: str) -> None:
+        """Say beside the title what one would see when unfolding."""
+        self._summary.setText(text)
+        self._summary.setToolTip(text)
+
+    def _on_toggled(self, is_open: bool) -> None:
+        self._button.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+        self.body.setVisible(is_open)
+        self.toggled.emit(is_open)

@@ -1,0 +1,96 @@
+"""The two lines at the top of the dock: which stack, on what, and how it is doing."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QFont
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from superqt import QElidingLabel
+
+from napari_em_autoclass.core.events import Event, RunStarted
+from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.gui.glyphs import AMBER, GREEN, GREY, RED
+from napari_em_autoclass.gui.health import Health, health_of
+from napari_em_autoclass.gui.source import voxel_size_text
+
+__all__ = ["Header"]
+
+_LIGHTS = {"green": GREEN, "amber": AMBER, "red": RED, "off": GREY}
+
+
+class Header(QWidget):
+    """Shows the stack, the device with its reason, classes in use, and a remedy when classes die."""
+
+    remedy_wanted = Signal(str)  # kind of the term to raise
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._n_classes = 0
+        self._remedy = ""
+        self.light = QLabel("●")
+        self.name = QElidingLabel("No stack chosen")
+        font = QFont(self.name.font())
+        font.setBold(True)
+        self.name.setFont(font)
+        self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.size_label = QLabel()
+        self.device = QElidingLabel("not started")
+        self.device.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.in_use = QLabel()
+        self.warning = QWidget()
+        self.warning_text = QLabel()
+        self.warning_text.setWordWrap(True)
+        self.remedy_button = QPushButton("Raise it")
+        self.remedy_button.setToolTip("Doubles the weight of 'Use all the classes'")
+        self.remedy_button.clicked.connect(lambda: self.remedy_wanted.emit(self._remedy))
+        self._lay_out()
+        self.show_health(None)
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(6)
+        grid.setVerticalSpacing(1)
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        grid.addWidget(self.light, 0, 0)
+        grid.addWidget(self.name, 0, 1)
+        grid.addWidget(self.size_label, 0, 2, right)
+        grid.addWidget(self.device, 1, 1)
+        grid.addWidget(self.in_use, 1, 2, right)
+        row = QHBoxLayout(self.warning)
+        row.setContentsMargins(0, 2, 0, 0)
+        row.addWidget(self.warning_text, 1)
+        row.addWidget(self.remedy_button)
+        grid.addWidget(self.warning, 2, 1, 1, 2)
+        grid.setColumnStretch(1, 1)
+
+    def show_volume(self, volume: Volume | None) -> None:
+        """Say which stack is used."""
+        self.name.setText(volume.name if volume else "No stack chosen")
+        self.name.setToolTip(volume.source if volume else "")
+        shape = " × ".join(str(n) for n in volume.shape_zyx) if volume else ""
+        self.size_label.setText(f"{shape}  ·  {voxel_size_text(volume.voxel_size_nm)}" if volume else "")
+        self.size_label.setToolTip("Sections × rows × columns, and the size of a voxel (z × y × x)")
+        self.show_health(None)
+
+    def show_event(self, event: Event) -> None:
+        """Follow a run."""
+        if isinstance(event, RunStarted):
+            self._n_classes = event.n_classes
+            self.device.setText(f"{event.device.upper()} · {event.device_reason}")
+            self.device.setToolTip(f"Computing on {event.device}: {event.device_reason}")
+            self.show_health(None)
+        health = health_of(event, self._n_classes)
+        if health is not None:
+            self.show_health(health)
+
+    def show_health(self, health: Health | None) -> None:
+        """Set the light, and say what to do where something is wrong."""
+        self.light.setStyleSheet(f"color: {_LIGHTS[health.light if health else 'off']};")
+        is_wrong = health is not None and health.light != "green"
+        self._remedy = health.remedy if health else ""
+        self.in_use.setText(health.sentence if health and not is_wrong else "")
+        self.in_use.setToolTip("Effective number of classes: as many as if all were used equally")
+        self.warning_text.setText(health.sentence if health and is_wrong else "")
+        self.warning.setVisible(is_wrong)
+        self.remedy_button.setVisible(bool(self._remedy))

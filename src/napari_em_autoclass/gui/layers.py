@@ -1,0 +1,206 @@
+"""The only module that adds, changes or removes layers, and only those it made.
+
+The class layer always holds the K classes as learned; merges, names and eyes are a matter of its colours.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+from napari.utils.colormaps import Colormap, DirectLabelColormap
+from napari.viewer import Viewer
+from superqt.utils import qthrottled
+
+from napari_em_autoclass.core.class_map import ClassMap
+from napari_em_autoclass.core.errors import MissingVoxelSize
+from napari_em_autoclass.core.events import SnapshotTaken
+from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.gui.live_map import LiveMap
+from napari_em_autoclass.gui.source import OURS, transform_of
+
+__all__ = ["ClassLayers", "add_stack", "add_volume", "label_colors"]
+
+_CLASS_OPACITY = 0.5
+
+
+class ClassLayers:
+    """The class map and the probabilities of one stack, as layers of `viewer`.
+
+    A layer the user deletes stays away until the next run; everything else goes on.
+    """
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self._source: Image | None = None
+        self._classes: Labels | None = None
+        self._map: LiveMap | None = None
+        self._class_map: ClassMap | None = None
+        self._probs: dict[int, tuple[Image, LiveMap]] = {}
+        self._refresh = qthrottled(self._refresh_now, timeout=80)
+        viewer.layers.events.removed.connect(self._on_removed)
+
+    @property
+    def class_layer(self) -> Labels | None:
+        """The layer with the class map, None where there is none (any more)."""
+        return self._classes
+
+    @property
+    def probability_ids(self) -> tuple[int, ...]:
+        """Shown ids whose probability has a layer."""
+        return tuple(self._probs)
+
+    def show(self, source: Image, class_map: ClassMap) -> None:
+        """Lay an empty class map on `source`, in place of the one that was there."""
+        self.remove()
+        self._source, self._class_map = source, class_map
+        shape = (source.data[0] if source.multiscale else source.data).shape
+        self._map = LiveMap((int(shape[0]), int(shape[1]), int(shape[2])))
+        self._classes = Labels(
+            self._map,
+            name=f"classes · {source.name}",
+            colormap=label_colors(class_map),
+            opacity=_CLASS_OPACITY,
+            multiscale=False,
+            metadata={OURS: "classes"},
+            **transform_of(source),
+        )
+        self._add(self._classes)
+        self._classes.editable = False  # painting would change what was learned
+
+    def put(self, snapshot: SnapshotTaken) -> None:
+        """Show a snapshot at its place; costs a redraw at most every 80 ms."""
+        view, corner = snapshot.view, (snapshot.view.y0, snapshot.view.x0)
+        if self._map is not None:
+            self._map.put(view.z, corner, snapshot.classes)
+        known = dict(snapshot.probs)
+        for shown_id, (_, live) in self._probs.items():
+            found = [known[i] for i in self._members(shown_id) if i in known]
+            if found:
+                live.put(view.z, corner, _added(found))
+        self._refresh()
+
+    def recolour(self, class_map: ClassMap) -> None:
+        """Show names, colours, merges and eyes as `class_map` has them."""
+        self._class_map = class_map
+        if self._classes is not None:
+            self._classes.colormap = label_colors(class_map)
+        for shown_id, (layer, _) in list(self._probs.items()):
+            if shown_id not in class_map.rows():
+                self._viewer.layers.remove(layer)
+                continue
+            layer.colormap = _towards(class_map.color_of(shown_id))
+            layer.name = self._probability_name(shown_id)
+
+    def show_probability(self, shown_id: int, on: bool) -> None:
+        """Add or remove the layer with the probability of a class or group."""
+        if not on and shown_id in self._probs:
+            self._viewer.layers.remove(self._probs[shown_id][0])
+        if not on or shown_id in self._probs or self._source is None or self._map is None or self._class_map is None:
+            return
+        live = LiveMap(self._map.shape, budget_bytes=32 * 2**20)
+        layer = Image(
+            live,
+            name=self._probability_name(shown_id),
+            colormap=_towards(self._class_map.color_of(shown_id)),
+            contrast_limits=(0, 255),
+            blending="additive",
+            rgb=False,
+            multiscale=False,
+            metadata={OURS: "probability"},
+            **transform_of(self._source),
+        )
+        self._probs[shown_id] = (layer, live)
+        self._add(layer)
+
+    def remove(self) -> None:
+        """Take all our layers away."""
+        layers = [layer for layer, _ in self._probs.values()] + ([self._classes] if self._classes else [])
+        for layer in layers:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+        self._classes = self._map = self._source = None
+        self._probs.clear()
+
+    def close(self) -> None:
+        """Let go of the viewer; the layers stay as they are."""
+        self._refresh.cancel()
+        self._viewer.layers.events.removed.disconnect(self._on_removed)
+
+    def _add(self, layer: Layer) -> None:
+        selected = set(self._viewer.layers.selection)
+        active = self._viewer.layers.selection.active
+        self._viewer.add_layer(layer)
+        # napari selects what is added; what the user had selected stays selected.
+        self._viewer.layers.selection = selected
+        self._viewer.layers.selection.active = active
+
+    def _refresh_now(self) -> None:
+        if self._viewer.dims.ndisplay != 2:
+            return  # would upload the whole volume each time; the next switch to 2D shows the newest
+        for layer in (self._classes, *(layer for layer, _ in self._probs.values())):
+            if layer is not None and layer.visible:
+                layer.refresh(thumbnail=False, highlight=False, extent=False)
+
+    def _on_removed(self, event: Any) -> None:
+        gone = event.value
+        if gone == self._classes:
+            self._classes = None
+        self._probs = {shown_id: pair for shown_id, pair in self._probs.items() if pair[0] != gone}
+
+    def _members(self, shown_id: int) -> tuple[int, ...]:
+        return self._class_map.members(shown_id) if self._class_map else (shown_id,)
+
+    def _probability_name(self, shown_id: int) -> str:
+        name = self._class_map.name_of(shown_id) if self._class_map else str(shown_id)
+        return f"p({name}) · {self._source.name if self._source else ''}"
+
+
+def add_stack(viewer: Viewer, path: str) -> Image:
+    """Open a stack of any format as a lazy image layer, in nm where the file tells the voxel size.
+
+    Raises
+    ------
+    InputError
+        If the file can't be read.
+    """
+    from napari_em_autoclass.io import open_volume
+
+    try:
+        return add_volume(viewer, open_volume(path))
+    except MissingVoxelSize:
+        return add_volume(viewer, open_volume(path, voxel_size_nm=(1.0, 1.0, 1.0)), in_nm=False)
+
+
+def add_volume(viewer: Viewer, volume: Volume, in_nm: bool = True) -> Image:
+    """Show a volume as a lazy image layer, without reading more than one section of it."""
+    middle = volume.section(volume.shape_zyx[0] // 2)
+    low, high = (float(limit) for limit in np.percentile(middle, (0.5, 99.5)))
+    placed: dict[str, Any] = {"scale": volume.voxel_size_nm, "units": ("nm",) * 3} if in_nm else {}
+    # Limits from one section: napari would read far more of the stack to find them.
+    limits = (low, max(high, low + 1e-6))
+    layer = Image(volume.data, name=volume.name, rgb=False, multiscale=False, contrast_limits=limits, **placed)
+    viewer.add_layer(layer)
+    return layer
+
+
+def label_colors(class_map: ClassMap) -> DirectLabelColormap:
+    """Return the colours of the K classes: those of a group alike, hidden ones and "not classified" transparent."""
+    colors: dict[int | None, Any] = {None: (0.0, 0.0, 0.0, 0.0), 0: (0.0, 0.0, 0.0, 0.0)}
+    for class_id in range(1, class_map.n_classes + 1):
+        color = class_map.color_of(class_id)
+        red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        colors[class_id] = (red, green, blue, 1.0 if class_map.is_visible(class_id) else 0.0)
+    return DirectLabelColormap(color_dict=colors)
+
+
+def _towards(color: str) -> Colormap:
+    return Colormap(["#000000", color], name=f"black to {color}")
+
+
+def _added(probs: list[Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return the probability of a group: the sum of its members', rounded errors cut at 255."""
+    if len(probs) == 1:
+        return np.asarray(probs[0], np.uint8)
+    return np.minimum(np.sum(probs, axis=0, dtype=np.uint16), 255).astype(np.uint8)

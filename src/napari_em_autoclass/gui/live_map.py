@@ -1,0 +1,163 @@
+"""An array that looks like a whole volume and holds only the sections somebody looked at.
+
+napari shows any array-like with ``shape``, ``dtype`` and slicing.  So a class map that is known section by section is a
+layer from the first answer on, and its memory has an upper bound however large the stack.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["LiveMap"]
+
+_BUDGET_BYTES = 256 * 2**20  # 64 sections of 2048 x 2048
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where a patch lies in its section, half-open."""
+
+    y0: int
+    y1: int
+    x0: int
+    x1: int
+
+    def covers(self, other: _Frame) -> bool:
+        return self.y0 <= other.y0 and self.y1 >= other.y1 and self.x0 <= other.x0 and self.x1 >= other.x1
+
+    def overlap(self, other: _Frame) -> _Frame | None:
+        y0, y1 = max(self.y0, other.y0), min(self.y1, other.y1)
+        x0, x1 = max(self.x0, other.x0), min(self.x1, other.x1)
+        return _Frame(y0, y1, x0, x1) if y0 < y1 and x0 < x1 else None
+
+    def within(self, outer: _Frame) -> tuple[slice, slice]:
+        """Return this frame as an index into an array that fills `outer`."""
+        return slice(self.y0 - outer.y0, self.y1 - outer.y0), slice(self.x0 - outer.x0, self.x1 - outer.x0)
+
+
+class LiveMap:
+    """A (Z, Y, X) uint8 array-like, 0 wherever nothing was put; the least recently used patches are forgotten.
+
+    Parameters
+    ----------
+    shape_zyx : shape of the volume it stands for
+    budget_bytes : at most this much is held (but always the newest patch)
+    """
+
+    dtype = np.dtype(np.uint8)
+    ndim = 3
+
+    def __init__(self, shape_zyx: tuple[int, int, int], budget_bytes: int = _BUDGET_BYTES) -> None:
+        self.shape = shape_zyx
+        self._budget = budget_bytes
+        # Newest last, which is also the order of painting and of forgetting.
+        self._patches: OrderedDict[tuple[int, _Frame], NDArray[np.uint8]] = OrderedDict()
+        self._held = 0
+
+    @property
+    def size(self) -> int:
+        """Number of voxels it stands for."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes really held."""
+        return self._held
+
+    def put(self, z: int, corner_yx: tuple[int, int], patch: NDArray[np.uint8]) -> None:
+        """Set a part of section `z`, `patch` (h, w) uint8 with its first pixel at `corner_yx`.
+
+        Raises
+        ------
+        ValueError
+            If the patch does not lie inside the volume.
+        """
+        y0, x0 = corner_yx
+        frame = _Frame(y0, y0 + patch.shape[0], x0, x0 + patch.shape[1])
+        if not (0 <= z < self.shape[0] and self._section_frame().covers(frame)):
+            raise ValueError(f"a patch of {patch.shape} at {(z, y0, x0)} does not fit into a volume of {self.shape}")
+        for key in [key for key in self._patches if key[0] == z and frame.covers(key[1])]:
+            self._held -= self._patches.pop(key).nbytes
+        self._patches[z, frame] = patch
+        self._held += patch.nbytes
+        while self._held > self._budget and len(self._patches) > 1:
+            self._held -= self._patches.popitem(last=False)[1].nbytes
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._patches.clear()
+        self._held = 0
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return a block for a key of integers, slices and an ellipsis, as NumPy would."""
+        z_key, *in_section = _three_keys(key)
+        y, x = (range(length)[part] for length, part in zip(self.shape[1:], in_section, strict=True))
+        rows, columns = _as_range(y), _as_range(x)
+        frame = _Frame(*_bounds(rows), *_bounds(columns))
+        inside = (_steps(y, frame.y0), _steps(x, frame.x0))
+        sections = range(self.shape[0])[z_key]
+        if isinstance(sections, int):
+            return self._read(sections, frame)[inside]
+        block = np.zeros((len(sections), *(len(part) for part in (rows, columns))), np.uint8)
+        flat = tuple(_steps(part, start) for part, start in ((rows, frame.y0), (columns, frame.x0)))
+        for i, z in enumerate(sections):
+            if any(key[0] == z for key in self._patches):
+                block[i] = self._read(z, frame)[flat]
+        return block[(slice(None), *(0 if isinstance(part, int) else slice(None) for part in (y, x)))]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return all of it as one array; only ever asked for small volumes and in 3D."""
+        return np.asarray(self[:], dtype=dtype)
+
+    def _section_frame(self) -> _Frame:
+        return _Frame(0, self.shape[1], 0, self.shape[2])
+
+    def _read(self, z: int, frame: _Frame) -> NDArray[np.uint8]:
+        found = [key for key in self._patches if key[0] == z and key[1].overlap(frame)]
+        for key in found:
+            self._patches.move_to_end(key)
+        if found and found[-1][1] == frame:
+            return self._patches[found[-1]]  # the usual case: no copy of a section that is there
+        out = np.zeros((frame.y1 - frame.y0, frame.x1 - frame.x0), np.uint8)
+        for key in found:
+            common = key[1].overlap(frame)
+            if common:
+                out[common.within(frame)] = self._patches[key][common.within(key[1])]
+        return out
+
+
+def _three_keys(key: Any) -> list[Any]:
+    parts = list(key) if isinstance(key, tuple) else [key]
+    if Ellipsis in parts:
+        at = parts.index(Ellipsis)
+        parts[at : at + 1] = [slice(None)] * (4 - len(parts))
+    parts += [slice(None)] * (3 - len(parts))
+    if len(parts) != 3:
+        raise IndexError(f"{key} has more than three axes")
+    return [part if isinstance(part, slice) else int(part) for part in parts]
+
+
+def _as_range(part: range | int) -> range:
+    return part if isinstance(part, range) else range(part, part + 1)
+
+
+def _bounds(part: range) -> tuple[int, int]:
+    return (min(part[0], part[-1]), max(part[0], part[-1]) + 1) if len(part) else (0, 0)
+
+
+def _steps(part: range | int, start: int) -> slice | int:
+    """Return `part` as an index into an array that begins at `start`."""
+    if isinstance(part, int):
+        return part - start
+    if not len(part):
+        return slice(0, 0)
+    stop = part[-1] - start + (1 if part.step > 0 else -1)
+    return slice(part[0] - start, stop if stop >= 0 else None, part.step)

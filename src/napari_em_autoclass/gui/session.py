@@ -1,0 +1,245 @@
+"""One stack, one run at a time: what the panels ask for and hear from."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from enum import Enum
+from functools import partial
+from pathlib import Path
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.events import Event, Notice, RunEnded, RunStarted, SnapshotTaken, ViewRequest
+from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.gui.previewer import Previewer
+from napari_em_autoclass.gui.run_place import new_run_dir
+from napari_em_autoclass.gui.wishes import RunOrder, Wishes, open_classify, open_trainer, with_weights
+from napari_em_autoclass.gui.worker import Run, TrainingWorker
+
+__all__ = ["RunState", "Session", "sentence_for"]
+
+_log = logging.getLogger(__name__)
+
+
+class RunState(Enum):
+    """What the training is doing."""
+
+    IDLE = "idle"
+    STARTING = "starting"
+    LEARNING = "learning"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+
+
+class Session(QObject):
+    """Owns the trainer.  Panels call its methods and listen to its signals; it knows neither panels nor layers.
+
+    Parameters
+    ----------
+    open_run : opens a trainer, called in the worker thread; tests pass their own
+    open_view : gives the function that classifies a view with a finished run
+    """
+
+    volume_changed = Signal(object)  # Volume | None
+    state_changed = Signal(object)  # RunState
+    happened = Signal(object)  # Event of the present run
+    said = Signal(str, bool)  # one sentence, whether it is an error
+
+    def __init__(
+        self,
+        open_run: Callable[[RunOrder], Run] = open_trainer,
+        open_view: Callable[[Path, Volume], Callable[[ViewRequest], SnapshotTaken]] = open_classify,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._open_run, self._open_view = open_run, open_view
+        self._volume: Volume | None = None
+        self._state = RunState.IDLE
+        self.running: list[TrainingWorker] = []  # outlives the Qt side, for whoever must end them when that is gone
+        self._worker: TrainingWorker | None = None
+        self._run: Run | None = None
+        self._previewer: Previewer | None = None
+        self._run_dir: Path | None = None
+        self._view: ViewRequest | None = None
+        self._prob_classes: tuple[int, ...] = ()
+        self._serial = 0
+        self._answered = -1
+
+    @property
+    def volume(self) -> Volume | None:
+        """The stack to learn from."""
+        return self._volume
+
+    @property
+    def state(self) -> RunState:
+        """What the training is doing."""
+        return self._state
+
+    @property
+    def run_dir(self) -> Path | None:
+        """The folder of the present or last run of this stack, None before the first."""
+        return self._run_dir
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a training is under way."""
+        return self._state is not RunState.IDLE
+
+    def use(self, volume: Volume | None) -> None:
+        """Take another stack; a training that is under way ends first."""
+        if volume is self._volume:
+            return
+        self.stop()
+        self._forget_run()
+        self._volume, self._view = volume, None
+        self.volume_changed.emit(volume)
+
+    def start(self, wishes: Wishes, run_dir: Path | None = None) -> None:
+        """Begin to learn, into `run_dir` or a new folder; nothing while a training is under way or without a stack."""
+        if self._volume is None or self.is_busy:
+            return
+        self._forget_run()
+        self._run_dir = run_dir or new_run_dir(self._volume.name)
+        order = RunOrder(self._volume, wishes, self._run_dir)
+        self._worker = TrainingWorker(partial(self._open_run, order))
+        self._worker.opened.connect(self._on_opened)
+        self._worker.event.connect(self._on_event)
+        self._worker.errored.connect(self._on_errored)
+        self._worker.warned.connect(_log_warning)
+        self._worker.finished.connect(self._on_finished)
+        self._turn(RunState.STARTING)
+        self.said.emit("Starting: reading the stack and making a first sketch of the classes.", False)
+        self.running[:] = [self._worker]
+        self._worker.start()
+
+    def pause(self, paused: bool) -> None:
+        """Let the training rest, or go on; views are answered all the same."""
+        if self._run is not None and self._state in (RunState.LEARNING, RunState.PAUSED):
+            self._run.is_paused = paused
+            self._turn(RunState.PAUSED if paused else RunState.LEARNING)
+            self.said.emit("Paused. Scrolling still updates the map." if paused else "Learning goes on.", False)
+
+    def stop(self) -> None:
+        """End the training after this step; what was learned is kept."""
+        if not self.is_busy:
+            return
+        self._turn(RunState.STOPPING)
+        if self._run is not None:
+            self._run.stop()
+        elif self._worker is not None:
+            self._worker.quit()  # not open yet
+
+    def close(self) -> None:
+        """End everything and say nothing more; the worker saves a checkpoint in its own time."""
+        if self._worker is not None:
+            for signal in (self._worker.opened, self._worker.event, self._worker.errored, self._worker.finished):
+                signal.disconnect()
+            # `finished` also tells superqt to let go of the worker, by another signal that stays connected.
+            self._worker.quit()
+        self._forget_run()
+        self._worker = self._run = None
+        self._state = RunState.IDLE
+
+    def reweigh(self, weights: Mapping[str, float]) -> None:
+        """Change weights of a training that is under way, from its next step on."""
+        if self._run is not None:
+            try:
+                self._run.settings = with_weights(self._run.settings, weights)
+            except InputError as error:
+                self.said.emit(str(error), True)
+
+    def look(self, view: ViewRequest) -> None:
+        """Ask for the class map of what is in view."""
+        self._view = view
+        self._request()
+
+    def ask_probabilities(self, class_ids: tuple[int, ...]) -> None:
+        """Ask for the probabilities of these classes too, from now on."""
+        self._prob_classes = class_ids
+        self._request()
+
+    def _request(self) -> None:
+        if self._view is None:
+            return
+        self._serial += 1
+        self._view = replace(self._view, prob_classes=self._prob_classes, serial=self._serial)
+        if self._run is not None:
+            self._run.view = self._view
+        elif self._previewer is not None:
+            self._previewer.ask(self._view)
+
+    def _turn(self, state: RunState) -> None:
+        if state is not self._state:
+            self._state = state
+            self.state_changed.emit(state)
+
+    def _forget_run(self) -> None:
+        if self._previewer is not None:
+            self._previewer.close()
+        self._previewer = self._run_dir = None
+        self._answered = -1
+
+    def _on_opened(self, run: Run) -> None:
+        self._run = run
+        run.view = self._view
+        if self._state is RunState.STOPPING:
+            run.stop()
+
+    def _on_event(self, event: Event) -> None:
+        if self._run is None or event.run_id != self._run.run_id:
+            return
+        if isinstance(event, SnapshotTaken) and not self._is_news(event):
+            return
+        if isinstance(event, RunStarted) and self._state is RunState.STARTING:
+            self._turn(RunState.LEARNING)
+        if isinstance(event, Notice):
+            self.said.emit(event.message, False)
+        if isinstance(event, RunEnded):
+            self.said.emit(event.message or _END_SENTENCES[event.reason], event.reason == "collapsed")
+        self.happened.emit(event)
+
+    def _is_news(self, snapshot: SnapshotTaken) -> bool:
+        """Whether a snapshot is not overtaken by the answer to a later request."""
+        if snapshot.view.serial < self._answered:
+            return False
+        self._answered = snapshot.view.serial
+        return True
+
+    def _on_previewed(self, snapshot: SnapshotTaken) -> None:
+        if self._is_news(snapshot):
+            self.happened.emit(snapshot)
+
+    def _on_errored(self, error: Exception) -> None:
+        _log.error("learning failed", exc_info=error)
+        self.said.emit(sentence_for(error), True)
+
+    def _on_finished(self) -> None:
+        self._worker = self._run = None
+        self.running.clear()
+        if self._volume is not None and self._run_dir is not None and (self._run_dir / "weights.safetensors").exists():
+            self._previewer = Previewer(self._open_view(self._run_dir, self._volume), self)
+            self._previewer.answered.connect(self._on_previewed)
+            self._previewer.failed.connect(self._on_errored)
+        self._turn(RunState.IDLE)
+
+
+_END_SENTENCES = {
+    "finished": "Done. Name and merge classes, or classify the whole volume.",
+    "stopped": "Stopped. What was learned is kept.",
+    "collapsed": "Collapsed: nearly everything is one class. The last good map is kept; raise 'Use all the classes'.",
+}
+
+
+def sentence_for(error: Exception) -> str:
+    """Return one sentence for the user; the traceback is for the log."""
+    if isinstance(error, InputError):
+        return str(error)
+    first = next(iter(str(error).strip().splitlines()), "") or "no details"
+    return f"Stopped by an error ({type(error).__name__}: {first[:160]}). Details are in the log."
+
+
+def _log_warning(shown: tuple[object, ...]) -> None:
+    _log.warning("%s", shown[0])

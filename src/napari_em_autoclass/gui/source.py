@@ -1,0 +1,101 @@
+"""From the user's image layer to a Volume, and back to where a voxel of it lies on screen.
+
+Nothing here reads pixels or changes a layer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari.layers import Image, Layer
+from napari.viewer import Viewer
+
+from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
+from napari_em_autoclass.core.volume import Volume
+
+__all__ = ["parse_voxel_size", "stack_layers", "transform_of", "volume_of", "voxel_size_of", "voxel_size_text"]
+
+OURS = "napari-em-autoclass"  # key in the metadata of the layers we made
+
+
+def stack_layers(viewer: Viewer) -> list[Image]:
+    """Return the image layers that can be learned from: grey, three axes or more, not made by us."""
+    return [
+        layer
+        for layer in viewer.layers
+        if isinstance(layer, Image) and not layer.rgb and layer.ndim >= 3 and OURS not in layer.metadata
+    ]
+
+
+def voxel_size_of(layer: Layer) -> tuple[float, float, float] | None:
+    """Return (z, y, x) in nm if the layer has physical units, else None: a scale without a unit means nothing."""
+    factors = [_nm_per(unit) for unit in tuple(layer.units)[-3:]]
+    sizes = tuple(abs(float(s)) * f for s, f in zip(tuple(layer.scale)[-3:], factors, strict=True) if f is not None)
+    return (sizes[0], sizes[1], sizes[2]) if len(sizes) == 3 else None
+
+
+def volume_of(layer: Image, voxel_size_nm: tuple[float, float, float] | None = None) -> Volume:
+    """Return the layer's data as a lazy Volume, of a multiscale layer the finest level.
+
+    Raises
+    ------
+    MissingVoxelSize
+        If none was given and the layer has no physical units.
+    InputError
+        If the data have not three axes (Z, Y, X) or are not grey values.
+    """
+    size = voxel_size_nm or voxel_size_of(layer)
+    data = layer.data[0] if layer.multiscale else layer.data
+    name = str(layer.name)
+    source = str(getattr(layer.source, "path", None) or f"napari layer {name}")
+    # Axes first: asking for the voxel size of a stack that can't be used anyway would be a waste of the user's time.
+    Volume(data, (1.0, 1.0, 1.0), name, source)
+    if size is None:
+        raise MissingVoxelSize(f"{name}: how large is a voxel? Fill in z, y and x in nm.")
+    return Volume(data, size, name, source)
+
+
+def parse_voxel_size(text: str) -> tuple[float, float, float]:
+    """Return (z, y, x) in nm from what somebody typed: "50 4 4", "50 x 4 x 4", "50, 4, 4", or "10" for a cube.
+
+    Raises
+    ------
+    InputError
+        If it is not one or three positive numbers.
+    """
+    words = text.lower().replace("nm", " ").replace("×", " ").replace("x", " ").replace(";", " ").replace(",", " ").split()
+    try:
+        numbers = [float(word) for word in words]
+    except ValueError:
+        numbers = []
+    if len(numbers) == 1:
+        numbers *= 3
+    if len(numbers) != 3 or not all(0 < number < 1e7 for number in numbers):
+        raise InputError(f"voxel size {text!r} is not z y x in nm; write e.g. 50 4 4")
+    return numbers[0], numbers[1], numbers[2]
+
+
+def voxel_size_text(voxel_size_nm: tuple[float, float, float]) -> str:
+    """Return the voxel size as people say it: "10 nm" for a cube, else "50 × 4 × 4 nm"."""
+    z, y, x = (f"{round(size, 3):g}" for size in voxel_size_nm)
+    return f"{z} nm" if z == y == x else f"{z} × {y} × {x} nm"
+
+
+def transform_of(layer: Image) -> dict[str, Any]:
+    """Return what makes another layer lie exactly on `layer`: scale, translation, rotation, shear, affine, units, axes."""
+    return {
+        "scale": layer.scale,
+        "translate": layer.translate,
+        "rotate": layer.rotate,
+        "shear": layer.shear,
+        "affine": layer.affine,
+        "units": tuple(layer.units),
+        "axis_labels": tuple(layer.axis_labels),
+    }
+
+
+def _nm_per(unit: Any) -> float | None:
+    """Return the nm in one `unit` (a pint unit), None if it is no length."""
+    if not unit.is_compatible_with("nm"):
+        return None
+    return float((1 * unit).to("nm").magnitude)

@@ -1,0 +1,205 @@
+"""Learn, pause, stop; how it goes; what matters."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QComboBox,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_em_autoclass.core.class_map import ClassMap
+from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.events import Event, RunEnded, RunStarted, StepDone
+from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.gui.advanced import AdvancedSettings
+from napari_em_autoclass.gui.curves import Curves
+from napari_em_autoclass.gui.editors import FloatBox, IntBox
+from napari_em_autoclass.gui.fold import Fold
+from napari_em_autoclass.gui.glyphs import ACCENT, GlyphButton
+from napari_em_autoclass.gui.recipe_card import DEFAULT_CLASSES, DEFAULT_SECONDS, RecipeCard, recipe_cards
+from napari_em_autoclass.gui.session import RunState, Session
+from napari_em_autoclass.gui.sliders import AimSliders
+from napari_em_autoclass.gui.wishes import Wishes
+
+__all__ = ["TrainingPanel"]
+
+
+class TrainingPanel(QWidget):
+    """Turns what is set into `Wishes`, and what happens into progress, curves and words."""
+
+    title = "2  Learn"
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._cards = {card.name: card for card in recipe_cards()}
+        self.recipe_box = QComboBox()
+        self.classes_box, self.minutes_box = IntBox(), FloatBox()
+        self.learn_button = GlyphButton("play", "Learn the classes of this stack", "Learn")
+        self.pause_button = GlyphButton("pause", "Pause; scrolling still updates the map")
+        self.stop_button = GlyphButton("stop", "Stop after this step; what was learned is kept")
+        self.speed_label = QLabel()
+        self.progress_bar = QProgressBar()
+        self.curves = Curves()
+        self.sliders = AimSliders()
+        self.advanced = AdvancedSettings()
+        self._fill()
+        self._lay_out()
+        self._connect()
+        self._on_recipe()
+        self._on_state(session.state)
+
+    @property
+    def wishes(self) -> Wishes:
+        """What is set now.
+
+        Raises
+        ------
+        InputError
+            If an advanced setting is out of bounds.
+        """
+        seconds = round(60 * self.minutes_box.value(), 3) if self._card.seconds is not None else None
+        advanced = self.advanced.settings
+        return Wishes(self._card.name, self.classes_box.value(), seconds, self.sliders.weights, advanced)
+
+    def on_event(self, event: Event) -> None:
+        """Follow a run."""
+        if isinstance(event, RunStarted):
+            self.curves.clear()
+        elif isinstance(event, StepDone):
+            self.progress_bar.setValue(round(1000 * event.fraction))
+            self.speed_label.setText(_pace(event))
+            self.curves.add(event)
+        elif isinstance(event, RunEnded):
+            self.speed_label.setText(f"{event.step} steps")
+            self.progress_bar.setValue(1000 if event.reason == "finished" else self.progress_bar.value())
+
+    def set_class_colors(self, class_map: ClassMap) -> None:
+        """Give the usage bars the colours of the classes."""
+        self.curves.set_colors([class_map.color_of(i + 1) for i in range(class_map.n_classes)])
+
+    def raise_aim(self, kind: str) -> None:
+        """Double the weight of the aim that a kind of term serves, and show it."""
+        self.aims_fold.set_open(True)
+        self.sliders.raise_aim(kind)
+
+    def close_down(self) -> None:
+        """Update nothing later."""
+        self.curves.close_down()
+        self.advanced.close_down()
+
+    @property
+    def _card(self) -> RecipeCard:
+        return self._cards[self.recipe_box.currentData()]
+
+    def _fill(self) -> None:
+        for card in self._cards.values():
+            self.recipe_box.addItem(card.title, card.name)
+            self.recipe_box.setItemData(self.recipe_box.count() - 1, f"<qt>{card.about}</qt>", 3)  # tooltip
+        self.recipe_box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.classes_box.setRange(2, 254)
+        self.classes_box.setValue(DEFAULT_CLASSES)
+        self.classes_box.setToolTip("How many classes to tell apart. More than you need: you merge them afterwards.")
+        self.minutes_box.setRange(0.05, 10_000)
+        self.minutes_box.setSingleStep(1)
+        self.minutes_box.setSuffix(" min")
+        self.minutes_box.setValue(DEFAULT_SECONDS / 60)
+        self.minutes_box.setToolTip("How long to learn. The map shows from the first seconds on; longer makes it sharper.")
+        self.progress_bar.setRange(0, 1000)
+        self.progress_bar.setTextVisible(False)
+        self.progress_bar.setFixedHeight(6)
+        self.learn_button.setProperty("prominent", True)
+        self.learn_button.setStyleSheet(
+            f"QToolButton {{ background: {ACCENT}; color: white; font-weight: bold; padding: 3px 12px; border-radius: 3px; }}"
+            "QToolButton:disabled { background: palette(mid); color: gray; }"
+        )
+        self.learn_button.set_glyph("play", "Learn the classes of this stack", "Learn")
+
+    def _lay_out(self) -> None:
+        choices = QGridLayout()
+        choices.setHorizontalSpacing(6)
+        choices.setVerticalSpacing(4)
+        choices.addWidget(QLabel("Recipe"), 0, 0)
+        choices.addWidget(self.recipe_box, 0, 1, 1, 3)
+        choices.addWidget(QLabel("Classes"), 1, 0)
+        choices.addWidget(self.classes_box, 1, 1)
+        choices.addWidget(QLabel("Time"), 1, 2)
+        choices.addWidget(self.minutes_box, 1, 3)
+        choices.setColumnStretch(1, 1)
+        choices.setColumnStretch(3, 1)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(4)
+        for button in (self.learn_button, self.pause_button, self.stop_button):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        buttons.addWidget(self.speed_label)
+        self.aims_fold = Fold("What matters", self.sliders, is_open=False)
+        self.advanced_fold = Fold("More settings", self.advanced, is_open=False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(5)
+        layout.addLayout(choices)
+        layout.addLayout(buttons)
+        layout.addWidget(self.progress_bar)
+        for widget in (self.curves, self.aims_fold, self.advanced_fold):
+            layout.addWidget(widget)
+
+    def _connect(self) -> None:
+        self.recipe_box.currentIndexChanged.connect(lambda _: self._on_recipe())
+        self.learn_button.clicked.connect(self._on_learn)
+        self.pause_button.clicked.connect(lambda: self._session.pause(self._session.state is not RunState.PAUSED))
+        self.stop_button.clicked.connect(self._session.stop)
+        self.sliders.changed.connect(self._session.reweigh)
+        self.advanced.failed.connect(lambda message: self._session.said.emit(message, True))
+        self.advanced_fold.toggled.connect(lambda is_open: self.advanced.show_recipe() if is_open else None)
+        self._session.state_changed.connect(self._on_state)
+        self._session.volume_changed.connect(lambda _: self._on_state(self._session.state))
+
+    def _on_recipe(self) -> None:
+        card = self._card
+        self.recipe_box.setToolTip(f"<qt>{card.about}</qt>")
+        self.sliders.set_recipe(card.weights)
+        self.aims_fold.setVisible(bool(card.weights))
+        self.minutes_box.setEnabled(card.seconds is not None)
+        self.advanced.set_recipe(card.name, load=self.advanced_fold.is_open)
+
+    def _on_learn(self) -> None:
+        try:
+            self._session.start(self.wishes)
+        except InputError as error:
+            self._session.said.emit(str(error), True)
+
+    def _on_state(self, state: RunState) -> None:
+        volume: Volume | None = self._session.volume
+        idle, paused = state is RunState.IDLE, state is RunState.PAUSED
+        self.learn_button.setEnabled(idle and volume is not None)
+        self.pause_button.setEnabled(state in (RunState.LEARNING, RunState.PAUSED))
+        self.stop_button.setEnabled(not idle and state is not RunState.STOPPING)
+        self.pause_button.set_glyph("play" if paused else "pause", "Go on" if paused else "Pause; scrolling still updates the map")
+        for widget in (self.recipe_box, self.classes_box, self.advanced):
+            widget.setEnabled(idle)
+        self.minutes_box.setEnabled(idle and self._card.seconds is not None)
+        if state is RunState.STARTING:
+            self.progress_bar.setValue(0)
+            self.speed_label.setText("starting…")
+        if state is RunState.STOPPING:
+            self.speed_label.setText("stopping…")
+
+
+def _pace(event: StepDone) -> str:
+    """Return "1:42 left · 38 steps/s"; nothing is said about the time before it can be known."""
+    speed = event.step / event.elapsed_s if event.elapsed_s > 0 else 0.0
+    pace = f"{speed:.0f} steps/s" if speed >= 10 else f"{speed:.1f} steps/s"
+    if event.fraction <= 0.01:
+        return pace
+    left = round(event.elapsed_s * (1 - event.fraction) / event.fraction)
+    hours, minutes, seconds = left // 3600, left // 60 % 60, left % 60
+    clock = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    return f"{clock} left · {pace}"

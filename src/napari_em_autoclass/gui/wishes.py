@@ -1,0 +1,104 @@
+"""What the user asked for, as plain data, and how it becomes the settings and the trainer of a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_em_autoclass.core.events import SnapshotTaken, ViewRequest
+from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.gui.recipe_card import DEFAULT_CLASSES, DEFAULT_RECIPE, DEFAULT_SECONDS
+from napari_em_autoclass.gui.worker import Run
+
+if TYPE_CHECKING:
+    from napari_em_autoclass.core.model import Model
+    from napari_em_autoclass.core.run_settings import RunSettings
+    from napari_em_autoclass.core.working import WorkingVolume
+
+__all__ = ["RunOrder", "Wishes", "open_classify", "open_trainer", "settings_of", "with_weights"]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """Recipe, number of classes, time (None: as the recipe says) and weights by kind, as set in the dock.
+
+    `advanced` are the settings of the folded form, which stand under the others; None when it was never opened.
+    """
+
+    recipe: str = DEFAULT_RECIPE
+    n_classes: int = DEFAULT_CLASSES
+    seconds: float | None = DEFAULT_SECONDS
+    weights: Mapping[str, float] = field(default_factory=dict)
+    advanced: RunSettings | None = None
+
+
+@dataclass(frozen=True)
+class RunOrder:
+    """All that is needed to open a trainer; made on the main thread, used in the worker's."""
+
+    volume: Volume
+    wishes: Wishes
+    run_dir: Path
+    resume: bool = False
+
+
+def settings_of(wishes: Wishes) -> RunSettings:
+    """Return the settings of a run.
+
+    Raises
+    ------
+    InputError
+        If a value is out of bounds.
+    """
+    from napari_em_autoclass.core.run_settings import load_recipe
+
+    settings = wishes.advanced or load_recipe(wishes.recipe)
+    training: dict[str, Any] = {}
+    if wishes.seconds is not None:
+        training |= {"seconds": wishes.seconds, "steps": None}
+    if settings.training.threads is None:
+        # One core stays with the viewer, or it would stutter.
+        training["threads"] = max(1, (os.cpu_count() or 2) - 1)
+    changed = settings.replace(n_classes=wishes.n_classes, training=settings.training.replace(**training))
+    return with_weights(changed, wishes.weights)
+
+
+def with_weights(settings: RunSettings, weights: Mapping[str, float]) -> RunSettings:
+    """Return `settings` with the weights of the terms it has; kinds it has not are passed over.
+
+    Raises
+    ------
+    InputError
+        If a weight is out of bounds.
+    """
+    terms = tuple(
+        term.replace(weight=weights[term.kind]) if term.kind in weights else term for term in settings.terms
+    )
+    return settings.replace(terms=terms)
+
+
+def open_trainer(order: RunOrder) -> Run:
+    """Return the trainer of a run, ready for `events`; slow, since it imports torch."""
+    from napari_em_autoclass.core.trainer import Trainer
+
+    return Trainer(order.volume, settings_of(order.wishes), run_dir=order.run_dir, resume=order.resume)
+
+
+def open_classify(run_dir: Path, volume: Volume) -> Callable[[ViewRequest], SnapshotTaken]:
+    """Return what classifies a view with a finished run; the run is loaded at its first call, in the caller's thread."""
+    loaded: list[tuple[Model, WorkingVolume, int]] = []  # empty until the first call
+
+    def classify(view: ViewRequest) -> SnapshotTaken:
+        if not loaded:
+            from napari_em_autoclass.core.checkpoint import RunFolder
+
+            folder = RunFolder.open(run_dir)
+            model = folder.model()
+            loaded.append((model, model.working(volume), folder.load_weights()[1].step))
+        model, working, step = loaded[0]
+        return SnapshotTaken(str(run_dir), step, model.stage, view, *model.classify(working, view))
+
+    return classify

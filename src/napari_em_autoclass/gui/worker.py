@@ -1,0 +1,98 @@
+"""Threads that turn what a generator yields, or a task reports, into Qt signals.
+
+Not superqt's or napari's GeneratorWorker: it swallows RuntimeError, which is what torch raises, and does not close the
+generator when asked to quit.  WorkerBase keeps a worker alive while it runs and lets napari wait for it at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from typing import Any, Protocol
+
+from napari.qt.threading import WorkerBase, WorkerBaseSignals
+from qtpy.QtCore import Signal
+
+from napari_em_autoclass.core.events import Event, ViewRequest
+
+__all__ = ["Report", "Run", "TaskWorker", "TrainingWorker"]
+
+Report = Callable[[float], None]
+"""Takes the fraction done (0 to 1); raises when the task should end early."""
+
+
+class Run(Protocol):
+    """What the dock needs of a trainer."""
+
+    run_id: str
+    settings: Any
+    view: ViewRequest | None
+    is_paused: bool
+
+    def stop(self) -> None:
+        """Ask to end after this step."""
+
+    def events(self) -> Generator[Event, None, None]:
+        """Train, and say what happens."""
+
+
+class _TrainingSignals(WorkerBaseSignals):
+    opened = Signal(object)  # the trainer, once it is there
+    event = Signal(object)
+
+
+class _TaskSignals(WorkerBaseSignals):
+    progressed = Signal(float)
+    cancelled = Signal()
+
+
+class TrainingWorker(WorkerBase):  # type: ignore[type-arg]
+    """Run a trainer in a thread.  It is opened there too, since that imports torch and measures the volume."""
+
+    def __init__(self, open_run: Callable[[], Run]) -> None:
+        super().__init__(SignalsClass=_TrainingSignals)
+        self._open_run = open_run
+        self._run_in_thread: Run | None = None
+
+    def work(self) -> None:
+        """Emit `opened` once, then `event` for each event; closing the generator runs the trainer's clean-up."""
+        self._run_in_thread = run = self._open_run()
+        if self.abort_requested:
+            return
+        self.opened.emit(run)
+        with closing(run.events()) as events:
+            for event in events:
+                if self.abort_requested:
+                    return
+                self.event.emit(event)
+
+    def quit(self) -> None:
+        """End within a step, also while paused, when the trainer yields nothing that could be interrupted."""
+        super().quit()
+        if self._run_in_thread is not None:
+            self._run_in_thread.stop()
+
+
+class TaskWorker(WorkerBase):  # type: ignore[type-arg]
+    """Run ``task(report)`` in a thread; `quit` lets the next `report` raise, and `cancelled` follows."""
+
+    def __init__(self, task: Callable[[Report], Any]) -> None:
+        super().__init__(SignalsClass=_TaskSignals)
+        self._task = task
+
+    def work(self) -> Any:
+        """Return what the task returns."""
+        try:
+            return self._task(self._report)
+        except _CancelledError:
+            self.cancelled.emit()
+            return None
+
+    def _report(self, fraction: float) -> None:
+        if self.abort_requested:
+            raise _CancelledError
+        self.progressed.emit(fraction)
+
+
+class _CancelledError(Exception):
+    """The user changed their mind."""
