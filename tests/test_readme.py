@@ -33,7 +33,9 @@ def test_the_readme_is_short() -> None:
 
 def test_the_code_in_the_readme_runs(tmp_path: Path) -> None:
     (code,) = blocks(README, "python")
-    done = run_python(code, tmp_path)
+    assert "training.steps=60" in code
+    # A reader wants to see something, a test only that it runs.
+    done = run_python(code.replace("training.steps=60", "training.steps=3"), tmp_path)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^step \d+: [\d.]+ of 20 classes in use$", done.stdout, flags=re.MULTILINE)
 
