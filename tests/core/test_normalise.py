@@ -115,6 +115,20 @@ def test_a_blank_section_is_not_blown_up(rng, value: int) -> None:
     )
 
 
+def test_blank_sections_may_be_the_most(rng) -> None:
+    grey = tissue(rng, depth=10)
+    grey[:2] = grey[5:] = 0
+    values = normalised(grey)
+    np.testing.assert_allclose(np.median(values[2:5], axis=(1, 2)), 0, atol=0.05)
+    assert not values[:2].std()
+
+
+def test_a_nearly_constant_stack_is_refused_without_a_false_claim(rng) -> None:
+    specks = (rng.random((3, 40, 50)) < 0.04).astype(np.uint8)
+    with pytest.raises(InputError, match=r"mine: the stack is constant \(nearly all voxels are 0\)"):
+        normalised(specks)
+
+
 @pytest.mark.parametrize("fill", [0, 255])
 @pytest.mark.parametrize("rows", [4, 20, 34])
 def test_padding_does_not_shift_the_tissue(rng, fill: int, rows: int) -> None:

@@ -77,17 +77,18 @@ def fit_normalisation(volume: Volume, settings: NormalisationSettings | None = N
     Raises
     ------
     InputError
-        If all measured voxels have one value, or some are NaN or infinite.
+        If (nearly) all measured voxels of each section have one value, or some are NaN or infinite.
     """
     settings = settings or NormalisationSettings()
     depth = volume.shape_zyx[0]
     measured = np.unique(np.linspace(0, depth - 1, min(depth, settings.max_sections)).round().astype(int))
     statistics = np.array([_centre_and_spread(_sample(volume, int(z))) for z in measured])  # (n, 2)
-    centre, spread = (float(value) for value in np.median(statistics, axis=0))
-    if spread <= 0:
-        raise InputError(
-            f"{volume.name}: the stack is constant (every measured voxel is {centre:g}); there is nothing to learn"
-        )
+    # Blank sections say nothing about the tissue, even if they are the most.
+    shown = statistics[statistics[:, 1] > 0]
+    if not len(shown):
+        grey = np.median(statistics[:, 0])
+        raise InputError(f"{volume.name}: the stack is constant (nearly all voxels are {grey:g}); nothing to learn")
+    centre, spread = (float(value) for value in np.median(shown, axis=0))
     if not settings.per_section:
         return Normalisation(
             centre=centre, spread=spread, section_centre=(centre,) * depth, section_spread=(spread,) * depth

@@ -11,9 +11,9 @@ from napari_em_autoclass.core.clusters import nearest_cluster
 def classifier() -> FilterClassifier:
     torch.manual_seed(0)
     made = FilterClassifier((1.0, 2.0), n_classes=5)
-    made.mean.copy_(torch.randn(10))
-    made.scale.copy_(torch.rand(10) + 0.5)
-    made.centres.copy_(torch.randn(5, 10))
+    made.mean.copy_(torch.randn(made.bank.n_channels))
+    made.scale.copy_(torch.rand(made.bank.n_channels) + 0.5)
+    made.centres.copy_(torch.randn(5, made.bank.n_channels))
     return made
 
 
