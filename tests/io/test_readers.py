@@ -16,7 +16,7 @@ import zarr
 import napari_em_autoclass.io as io_package
 from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
 from napari_em_autoclass.core.volume import Box
-from napari_em_autoclass.io import READERS, open_volume
+from napari_em_autoclass.io import READERS, list_stacks, open_volume
 
 SIZE_NM = (50.0, 4.0, 3.0)  # all different, so that no two can be swapped unseen
 SHAPE = (5, 7, 9)
@@ -205,6 +205,21 @@ def test_a_missing_file_is_named(tmp_path):
 def test_a_path_that_the_system_refuses_is_told(tmp_path):
     with pytest.raises(InputError, match="can't be looked up"):
         open_volume(tmp_path / ("x" * 300))
+
+
+def test_one_section_image_is_told_to_be_opened_by_its_folder(tmp_path):
+    (tmp_path / "s1.png").touch()
+    with pytest.raises(InputError, match=r"one image, .* give the folder that holds them"):
+        open_volume(tmp_path / "s1.png")
+
+
+def test_the_stacks_of_a_container_are_listed_for_a_picker(tmp_path):
+    assert list_stacks(write_hdf5(tmp_path, stack())) == {"volumes/raw": SHAPE}
+    assert list_stacks(write_zarr_v3(tmp_path, stack())) == {"raw": SHAPE}
+    assert list_stacks(write_npy(tmp_path, stack())) == {}
+    (tmp_path / "bad.h5").write_bytes(b"x")
+    with pytest.raises(InputError, match="may be damaged"):
+        list_stacks(tmp_path / "bad.h5")
 
 
 def test_an_unknown_format_lists_the_known_ones(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import tifffile
@@ -117,6 +119,40 @@ def test_levels_of_a_pyramid_are_chosen_with_their_voxel_size(tmp_path):
     assert volume.voxel_size_nm == (50, 8, 6)
     with pytest.raises(InputError, match="levels 0 to 1 and no level 2"):
         open_volume(path, level=2)
+
+
+def test_tiles_are_read_alone_where_whole_sections_are_no_use(tmp_path):
+    path = tmp_path / "s.ome.tif"
+    with tifffile.TiffWriter(path) as file:
+        options = {"tile": (16, 16), "compression": "zlib", "photometric": "minisblack"}
+        file.write(DATA, subifds=1, metadata={"axes": "ZYX"}, **options)
+        file.write(DATA[:, ::2, ::2], subfiletype=1, **options)
+    volume = open_volume(path, axes="XYZ", voxel_size_nm=SIZE_NM)
+    np.testing.assert_array_equal(volume.read(Box(1, 45, 3, 20, 0, 5)), DATA.T[1:45, 3:20, 0:5])
+    volume = open_volume(path, axes="YZX", level=1, voxel_size_nm=SIZE_NM)
+    np.testing.assert_array_equal(volume.read(Box(0, 20, 0, 6, 0, 25)), DATA[:, ::2, ::2].transpose(1, 0, 2))
+
+
+def test_a_damaged_tile_is_an_input_error(tmp_path):
+    path = tmp_path / "s.tif"
+    tifffile.imwrite(path, DATA, tile=(16, 16), compression="zlib", photometric="minisblack")
+    with tifffile.TiffFile(path) as file:
+        offset = file.pages[3].dataoffsets[0]
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(b"garbage, not deflate")
+    volume = open_volume(path, axes="XYZ", voxel_size_nm=SIZE_NM)
+    with pytest.raises(InputError, match="can't read sections"):
+        volume.read(Box.whole(volume.shape_zyx))
+
+
+def test_sections_can_be_read_from_several_threads(tmp_path):
+    tifffile.imwrite(tmp_path / "s.tif", DATA, compression="zlib", photometric="minisblack")
+    volume = open_volume(tmp_path / "s.tif", voxel_size_nm=SIZE_NM)
+    with ThreadPoolExecutor(8) as pool:
+        sections = list(pool.map(volume.section, list(range(6)) * 5))
+    for z, section in enumerate(sections):
+        np.testing.assert_array_equal(section, DATA[z % 6])
 
 
 def test_the_only_stack_among_several_series_is_taken_and_two_must_be_chosen(tmp_path):

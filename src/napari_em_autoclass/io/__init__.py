@@ -7,7 +7,7 @@ from napari_em_autoclass.io.class_map_target import ClassMapTarget
 from napari_em_autoclass.io.class_table import ClassRow, count_voxels, write_class_table
 from napari_em_autoclass.io.export_tiff import write_class_map_tiff
 from napari_em_autoclass.io.export_zarr import probabilities_path, write_class_map_zarr
-from napari_em_autoclass.io.readers import READERS, open_volume
+from napari_em_autoclass.io.readers import READERS, list_stacks, open_volume
 from napari_em_autoclass.io.request import ReadRequest
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "ClassRow",
     "ReadRequest",
     "count_voxels",
+    "list_stacks",
     "open_volume",
     "probabilities_path",
     "read_class_map",

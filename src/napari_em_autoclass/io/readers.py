@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.io import hdf5, mrc, npy, section_folder, tiff, zarr_store
 from napari_em_autoclass.io.request import ReadRequest
+from napari_em_autoclass.io.section_folder import is_image
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_em_autoclass.core.volume import Volume
 
-__all__ = ["READERS", "Reader", "open_volume"]
+__all__ = ["READERS", "Reader", "list_stacks", "open_volume"]
+
+T = TypeVar("T")
 
 
 class Reader(Protocol):
@@ -69,16 +75,36 @@ def open_volume(
     request = ReadRequest(dataset if dataset is not None else inside, level, axes, voxel_size_nm)
     if not os.access(at, os.R_OK):
         raise InputError(f"{at}: no permission to read it; change its permissions or copy it")
-    for reader in READERS:
-        if reader.can_read(at):
-            return _read(reader, at, request)
+    reader = next((reader for reader in READERS if reader.can_read(at)), None)
+    if reader is not None:
+        return _guarded(partial(reader.read, at, request), at)
+    if is_image(at):
+        raise InputError(f"{at.name}: is one image, but a stack of sections is needed; give the folder that holds them")
     formats = "; ".join(reader.FORMAT for reader in READERS)
     raise InputError(f"{at}: unknown format; supported are {formats}")
 
 
-def _read(reader: Reader, at: Path, request: ReadRequest) -> Volume:
+def list_stacks(path: str | os.PathLike[str]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each stack in an HDF5 file or Zarr store by its path inside, for a picker; else nothing.
+
+    An OME-Zarr image counts as one stack, with the shape ().
+
+    Raises
+    ------
+    InputError
+        If there is no such file, or it can't be read.
+    """
+    at, inside = _split(os.fspath(path))
+    if inside is None and hdf5.can_read(at):
+        return _guarded(lambda: hdf5.stack_paths(at), at)
+    if inside is None and zarr_store.can_read(at):
+        return _guarded(lambda: zarr_store.stack_paths(at), at)
+    return {}
+
+
+def _guarded(read: Callable[[], T], at: Path) -> T:
     try:
-        return reader.read(at, request)
+        return read()
     except InputError:
         raise
     except Exception as error:

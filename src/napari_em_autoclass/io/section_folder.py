@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_em_autoclass.core.volume import Volume
     from napari_em_autoclass.io.request import ReadRequest
 
-__all__ = ["FORMAT", "can_read", "natural_order", "read"]
+__all__ = ["FORMAT", "can_read", "is_image", "natural_order", "read"]
 
 FORMAT = "folder of section images (.tif, .png, .jpg, .bmp)"
 _TIFF = {".tif", ".tiff"}
@@ -51,7 +51,7 @@ def read(path: Path, request: ReadRequest) -> Volume:
     name = stack_name(path)
     refuse_dataset(request, name)
     refuse_level(request, name)
-    files = natural_order([file for file in path.iterdir() if _is_section(file)])
+    files = natural_order([file for file in path.iterdir() if is_image(file)])
     if not files:
         raise InputError(f"{path}: the folder holds no section images; supported are .tif, .png, .jpg and .bmp")
     headers = [_header(file) for file in files]
@@ -75,7 +75,8 @@ def _part(text: str) -> tuple[int, int, str]:
     return (0, int(text), text) if text.isdecimal() else (1, 0, text)
 
 
-def _is_section(file: Path) -> bool:
+def is_image(file: Path) -> bool:
+    """Tell whether `file` is an image that could be one section, by its suffix."""
     known = file.suffix.lower() in _TIFF | set(_PILLOW)
     return known and file.is_file() and not file.name.startswith(".")
 

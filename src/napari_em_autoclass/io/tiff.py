@@ -125,7 +125,7 @@ def _lazy(path: Path, file: tifffile.TiffFile, series: tifffile.TiffPageSeries, 
     whole_pages = keyframe.shape == series.shape[-2:] and len(series) == math.prod(series.shape[:-2])
     if whole_pages and axes.kept == "ZYX" and axes.letters.endswith("YX") and keyframe.nbytes <= _LARGE_SECTION_BYTES:
         return _sections(series, axes), Axes("ZYX", (None,) * 3)
-    array = zarr.open_array(series.aszarr(), mode="r", zarr_format=2)
+    array = zarr.open_array(series.aszarr(level=0), mode="r", zarr_format=2)
     if array.shape != series.shape:
         raise InputError(f"{stack_name(path)}: can't be read lazily; save it as an uncompressed TIFF or as OME-Zarr")
     return array, axes

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_em_autoclass.core.volume import Volume
     from napari_em_autoclass.io.request import ReadRequest
 
-__all__ = ["FORMAT", "can_read", "is_zarr", "open_node", "read"]
+__all__ = ["FORMAT", "can_read", "is_zarr", "open_node", "read", "stack_paths"]
 
 FORMAT = "Zarr and OME-Zarr (.zarr)"
 _MARKS = ("zarr.json", ".zarray", ".zgroup")
@@ -63,7 +63,7 @@ def read(path: Path, request: ReadRequest) -> Volume:
     name = stack_name(path)
     at = path / request.dataset.strip("/") if request.dataset is not None else path
     if not is_zarr(at) and is_zarr(path):
-        raise InputError(f"{name}: no dataset {request.dataset!r} in the store; it holds {_listed(_stacks(path))}")
+        raise InputError(f"{name}: no dataset {request.dataset!r} in the store; it holds {_listed(stack_paths(path))}")
     node = open_node(at)
     if isinstance(node, zarr.Group) and multiscale_of(node) is None:
         at = _only_stack(at, name)
@@ -116,7 +116,7 @@ def _dimension_names(array: zarr.Array[Any]) -> str | None:
 
 
 def _only_stack(at: Path, name: str) -> Path:
-    stacks = _stacks(at)
+    stacks = stack_paths(at)
     plain = [path for path, shape in stacks.items() if len(shape) in (0, 3)] or list(stacks)
     if not plain:
         raise InputError(f"{name}: holds no stack with three axes (Z, Y, X); give a store that does")
@@ -125,8 +125,20 @@ def _only_stack(at: Path, name: str) -> Path:
     return at / plain[0]
 
 
-def _stacks(at: Path, prefix: str = "", depth: int = 4) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each array with three or more axes below `at`; () for an OME-Zarr image, as one entry."""
+def stack_paths(at: Path, prefix: str = "", depth: int = 4) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each array with three or more axes below `at`, by its path; () for an OME-Zarr image.
+
+    Parameters
+    ----------
+    at : a Zarr array or group
+    prefix : put before each path
+    depth : how many groups deep to look
+
+    Raises
+    ------
+    InputError
+        If the metadata of a group is damaged.
+    """
     node = open_node(at)
     if isinstance(node, zarr.Array):
         return {prefix.rstrip("/"): node.shape} if len(node.shape) >= 3 else {}
@@ -135,7 +147,7 @@ def _stacks(at: Path, prefix: str = "", depth: int = 4) -> dict[str, tuple[int, 
     children = sorted(child for child in at.iterdir() if child.is_dir() and is_zarr(child)) if depth else []
     found: dict[str, tuple[int, ...]] = {}
     for child in children:
-        found |= _stacks(child, f"{prefix}{child.name}/", depth - 1)
+        found |= stack_paths(child, f"{prefix}{child.name}/", depth - 1)
     return found
 
 
