@@ -6,6 +6,7 @@ The settings come from `RunSettings`, the commands from the program's own help, 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import typing
 from pathlib import Path
@@ -131,16 +132,23 @@ def _parameter(parameter: Any) -> str:
     is_option = parameter.param_type_name == "option"
     name = ", ".join(parameter.opts + parameter.secondary_opts) if is_option else str(parameter.name).upper()
     text = str(getattr(parameter, "help", None) or "").replace("|", r"\|").replace("\n", " ")
-    default = parameter.default
-    is_shown = (
-        default not in (None, False, (), []) and not callable(default) and getattr(parameter, "show_default", True)
-    )
-    return f"| `{name}` | {text}{f' Default: `{default}`.' if is_shown else ''} |\n"
+    shown = getattr(parameter, "show_default", True)  # True, False, or the words to show
+    if shown is True:
+        shown = "" if parameter.default in (None, False, (), []) or callable(parameter.default) else parameter.default
+    default = f" Default: {str(shown).strip('()')}." if shown else ""
+    return f"| `{name}` | {text}{default} |\n"
 
 
 def _paragraphs(text: str | None) -> str:
-    """Return a docstring without its indentation, its code marks in Markdown's form."""
-    return "\n".join(line.strip() for line in (text or "").replace("``", "`").replace("\b", "").strip().splitlines())
+    """Return a docstring without its indentation, its code marks in Markdown's form, its examples as one block."""
+    lines = [line.strip() for line in (text or "").replace("``", "`").replace("\b", "").strip().splitlines()]
+    plain = re.sub(r"\[/?bold\]", "`", "\n".join(lines))
+    return re.sub(r"(?:^\$ .*\n*)+", _as_console, plain, flags=re.MULTILINE).rstrip()
+
+
+def _as_console(examples: re.Match[str]) -> str:
+    commands = "\n".join(line for line in examples[0].splitlines() if line)
+    return f"```console\n{commands}\n```\n\n"
 
 
 def main() -> int:
