@@ -1,8 +1,8 @@
 """A fixed bank of rotation-invariant filters at several physical scales: the warm start needs no training.
 
 Per scale: Gaussian, gradient magnitude, both eigenvalues of the Hessian.  Derivatives are multiplied by the scale (once
-per order), so that channels of different scales are comparable.  Local standard deviations were tried as a fifth channel:
-k-means then follows the noise, and classes fit the structures less on three of three settings of the scales.
+per order), so that channels of different scales are comparable.  Local standard deviations were tried as a fifth
+channel: k-means then follows the noise, and classes fit the structures less on three of three settings of the scales.
 
 Source of the channel choice: ``multiscale_basic_features`` of scikit-image and ilastik's pixel features, which are what
 users cluster today; re-implemented in torch so that one code path serves CPU and GPU.

@@ -20,14 +20,14 @@ class PredictorSettings(Settings):
     width: int = Field(48, ge=4, le=256)
     """Channels inside the predictor."""
     reads: Literal["teacher", "student"] = "teacher"
-    """Whose class maps of the neighbours are read: the steady teacher's, or the network's own (which then moves too)."""
+    """Whose class maps of the neighbours are read: the steady teacher's, or the network's own (which moves too)."""
 
 
 class Predictor(nn.Module):
     """Foretell class logits (B, K, h, w) from the neighbours' class probabilities (B, S - 1, K, h, w).
 
-    It works at half resolution with two 5 x 5 depthwise convolutions, so it sees 18 working pixels: twice the shift that
-    is usual between sections after registration.
+    It works at half resolution with two 5 x 5 depthwise convolutions, so it sees 18 working pixels: twice the shift
+    that is usual between sections after registration.
     """
 
     def __init__(self, settings: PredictorSettings, n_classes: int, n_neighbours: int) -> None:

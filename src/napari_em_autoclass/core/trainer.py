@@ -105,10 +105,11 @@ class Trainer:
 
     def events(self) -> Generator[Event, None, None]:
         """Train, and say what happens; closing the generator saves the run and ends it."""
+        # Outside: whoever closes here must not save networks that were neither taught nor loaded over those of the run.
+        yield self._started()
         threads = torch.get_num_threads()
         torch.set_num_threads(processor_threads(self.settings.training.threads))
         try:
-            yield self._started()
             yield from self._begin()
             yield from self._train()
         except GeneratorExit:
