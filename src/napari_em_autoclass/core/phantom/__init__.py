@@ -153,8 +153,12 @@ def _corner_nm(tissue: Tissue, size_nm: NDArray[np.float64], room: NDArray[np.fl
 
 def _variety(tissue: Tissue, corner: NDArray[np.float64], size_nm: NDArray[np.float64]) -> float:
     """Return how evenly the classes share the middle section of a stack: entropy of the class shares, nats."""
-    y, x = (np.linspace(corner[i], corner[i] + size_nm[i], 48, dtype=np.float32) for i in (1, 2))
-    flat = np.zeros((48, 48), np.float32)
+    # At most 48 x 48 pixels are enough to tell, and pixels below 4 nm would only cost time.
+    counts = [int(np.clip(size_nm[i] / 4.0, 1, 48)) for i in (1, 2)]
+    y, x = (
+        np.linspace(corner[i], corner[i] + size_nm[i], n, dtype=np.float32) for i, n in zip((1, 2), counts, strict=True)
+    )
+    flat = np.zeros(counts, np.float32)
     plane = SectionPlane(float(corner[0] + size_nm[0] / 2), 0.0, y, x)
     _, labels = draw_section(tissue, plane, Texture(flat, flat, flat))
     share = np.bincount(labels.ravel()) / labels.size

@@ -96,7 +96,7 @@ class SmoothField:
 class Grain:
     """Give fine band-limited texture, one section after the other, correlated along z.
 
-    Along z it is a first-order autoregression, so thick sections get fresh grain and thin ones nearly the same.
+    Along z it is a first-order autoregression: thick sections get fresh grain and thin ones nearly the same.
 
     Parameters
     ----------

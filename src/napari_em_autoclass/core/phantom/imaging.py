@@ -64,7 +64,7 @@ class Microscope:
 MODES: MappingProxyType[str, Microscope] = MappingProxyType(
     {
         "sstem": Microscope((50.0, 4.0, 4.0), 45.0, 0.7, 0.03, 0.062, 1.0, 0.0, 0.07, 0.03, 0.015, 7.0, True),
-        "fibsem": Microscope((8.0, 8.0, 8.0), 16.0, 1.0, 0.014, 0.022, 0.88, 0.0, 0.0, 0.002, 0.012, 0.0, False),
+        "fibsem": Microscope((8.0, 8.0, 8.0), 16.0, 0.85, 0.012, 0.018, 0.88, 0.0, 0.0, 0.002, 0.012, 0.0, False),
     }
 )
 
@@ -105,7 +105,7 @@ class Textures:
     def __init__(self, shape_yx: tuple[int, int], scope: Microscope, rng: np.random.Generator) -> None:
         step_nm, pixel_nm = scope.voxel_size_nm[0], scope.voxel_size_nm[1]
         self._grains = [
-            Grain(shape_yx, size_nm / pixel_nm, float(np.exp(-0.5 * step_nm / size_nm)), rng)
+            Grain(shape_yx, size_nm / pixel_nm, float(np.exp(-0.25 * (step_nm / size_nm) ** 2)), rng)
             for size_nm in (5.0, 9.5, 42.0)
         ]
 

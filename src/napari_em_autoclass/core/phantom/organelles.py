@@ -74,7 +74,7 @@ def _label_clouds(canvas: Canvas, tissue: Tissue) -> None:
             continue
         off = np.sqrt(off_z**2 + (y[:, None] - synapse.cloud_nm[1]) ** 2 + (x - synapse.cloud_nm[2]) ** 2)
         off = off + 16.0 * tissue.fields.wobble.on_plane(canvas.z_nm, y, x)
-        cloud = (off < synapse.cloud_radius_nm) & (canvas.cut.cell[window] == synapse.pre)
+        cloud = (off < synapse.cloud_radius_nm + 8.0) & (canvas.cut.cell[window] == synapse.pre)
         canvas.labels[window][cloud] = VESICLES
         canvas.brightness[window] -= 0.035 * cloud
 

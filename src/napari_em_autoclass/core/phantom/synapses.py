@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Synapse", "lay_microtubules", "lay_synapses", "lay_vesicles"]
 
-_PER_CUBIC_UM = 2.6  # more than in cortex, as in fly neuropil: each class must show in a small stack
+_PER_CUBIC_UM = 3.0  # more than in cortex, as in fly neuropil: each class must show in a small stack
 _MIN_BOUTON_NM = 120.0
 _VESICLE_GAP_NM = 45.0
 _STRAYS_PER_CUBIC_UM = 200.0
@@ -85,9 +85,9 @@ def lay_vesicles(
     for synapse in synapses:
         reach = synapse.cloud_radius_nm
         count = int(16.0 * (reach / _VESICLE_GAP_NM) ** 3)
-        offset = rng.uniform(-1.0, 1.0, (count, 3)) * 1.1
-        # Dense in the middle, a few stragglers beyond the rim.
-        offset = offset[rng.random(count) < np.clip(4.5 * (1.08 - np.linalg.norm(offset, axis=1)), 0.0, 1.0)]
+        offset = rng.uniform(-1.0, 1.0, (count, 3))
+        # Dense but for the rim.
+        offset = offset[rng.random(count) < np.clip(7.0 * (1.0 - np.linalg.norm(offset, axis=1)), 0.0, 1.0)]
         points = (synapse.cloud_nm + reach * offset).astype(np.float32)
         points = points[_well_inside(grid, points, synapse.pre)]
         for body in mitochondria:
