@@ -6,7 +6,7 @@ project = "napari-em-autoclass"
 author = copyright = "The napari-em-autoclass developers"
 release = __version__
 
-extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
+extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]
 html_theme = "alabaster"
 html_theme_options = {
@@ -18,4 +18,3 @@ html_theme_options = {
 myst_heading_anchors = 3
 numpydoc_show_class_members = False
 autodoc_typehints = "none"  # the docstrings say it, with shapes
-autosummary_generate = True
