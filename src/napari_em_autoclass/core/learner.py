@@ -36,7 +36,7 @@ _M = TypeVar("_M", bound=nn.Module)
 
 _BORDER_PX = 8
 _WARM_UP_STEPS = 20
-_RECLUSTER_TILES = 24
+_RECLUSTER_TILES = 20
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from napari_em_autoclass.core.classifier import ForecastClassifier
 from napari_em_autoclass.core.clusters import fit_clusters, match_clusters
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_em_autoclass.core.classifier import FilterClassifier, ForecastClassifier
+    from napari_em_autoclass.core.classifier import FilterClassifier
 
 __all__ = ["Reclustered", "averaged_forecast", "recluster", "renew_centres"]
 
@@ -68,18 +69,27 @@ def recluster(
     features, forecasts, old = [], [], []
     per_tile = -(-_PIXELS // len(stacks))
     for stack in stacks:
-        f = student.features(stack)  # (3, D, H, W)
-        q = averaged_forecast(student, f[:1], f[1:2], f[2:])
-        labels = previous(stack[1:2]).argmax(dim=1)  # (1, H, W)
-        inner = (slice(None), slice(_BORDER_PX, -_BORDER_PX), slice(_BORDER_PX, -_BORDER_PX))
-        pixels = torch.from_numpy(rng.integers(labels[inner].numel(), size=per_tile)).to(stack.device)
-        features.append(f[1][inner].flatten(1)[:, pixels].T)  # (n, D)
-        forecasts.append(q[0][inner].flatten(1)[:, pixels].T)  # (n, T)
-        old.append(labels[inner].flatten()[pixels])
+        f = student.features(stack)[..., _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX].flatten(2)  # (3, D, h * w)
+        pixels = torch.from_numpy(rng.integers(f.shape[2], size=per_tile)).to(stack.device)
+        f = f[:, :, pixels, None]  # (3, D, n, 1): forecasts are only made where they are asked for
+        q = averaged_forecast(student, f[:1], f[1:2], f[2:])  # (1, T, n, 1)
+        features.append(f[1, :, :, 0].T)  # (n, D)
+        forecasts.append(q[0, :, :, 0].T)  # (n, T)
+        old.append(_named(previous, stack[1:2], f[1:2], pixels))
     student.standardise(features, forecasts, share)
     f_all, q_all = torch.cat(features)[:, :, None, None], torch.cat(forecasts)[:, :, None, None]
     embedding = student.embed(f_all, q_all)[:, :, 0, 0].cpu().numpy()  # (N, D + T)
     return _set_classes(student, embedding, torch.cat(old).cpu().numpy(), (seed, afresh))
+
+
+def _named(
+    previous: ForecastClassifier | FilterClassifier, section: Tensor, features: Tensor, pixels: Tensor
+) -> Tensor:
+    """Return the classes (n,) that `previous` gives to the sampled pixels of a section (1, 1, H, W)."""
+    if isinstance(previous, ForecastClassifier):  # the network itself: its features are there already
+        return torch.as_tensor(previous.classify(features).argmax(dim=1).flatten())
+    logits = previous(section)[..., _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX]
+    return torch.as_tensor(logits.argmax(dim=1).flatten()[pixels])
 
 
 def _set_classes(

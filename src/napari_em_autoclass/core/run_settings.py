@@ -43,7 +43,7 @@ class TrainingSettings(Settings):
     """Pixels of a tile at which the forecast is checked in each step."""
     threads: int | None = Field(None, ge=1, le=1024)
     """Processor threads to use; empty means all but one in the dock and all elsewhere."""
-    recluster_steps: int = Field(20, ge=1, le=100_000)
+    recluster_steps: int = Field(25, ge=1, le=100_000)
     """Steps between two updates of the classes while the features are still forming."""
     refine_from: float = Field(0.75, ge=0, le=1, json_schema_extra={"step": 0.05})
     """Fraction of the training after which the classes are fixed and only refined."""
