@@ -38,6 +38,19 @@ def test_a_file_that_is_cut_off_is_refused_at_the_door_and_never_opened_shorter(
         open_volume(path, voxel_size_nm=(1, 1, 1))
 
 
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [(None, r"cut off \(\d+ of at least \d+ bytes\)"), ({"axes": "ZYX"}, "TiffTag 270 .* invalid value offset")],
+)
+def test_a_loss_of_the_last_bytes_is_missed_too(metadata, message, tmp_path):
+    path = tmp_path / "s.tif"
+    options = {"compression": "zlib", "photometric": "minisblack"}
+    tifffile.imwrite(path, DATA, ome=metadata is not None, metadata=metadata, **options)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(InputError, match=message):
+        open_volume(path, voxel_size_nm=(1, 1, 1))
+
+
 def test_tifffile_writes_no_lines_of_its_own_to_stderr(tmp_path, capfd):
     path = tmp_path / "s.tif"
     tifffile.imwrite(path, DATA, compression="zlib", photometric="minisblack")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import weakref
 from typing import TYPE_CHECKING, Any
 
 import h5py
@@ -15,8 +14,6 @@ from napari_em_autoclass.io.units import scale_from_attributes
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import numpy as np
 
     from napari_em_autoclass.core.volume import Volume
     from napari_em_autoclass.io.request import ReadRequest
@@ -42,7 +39,7 @@ def read(path: Path, request: ReadRequest) -> Volume:
     """
     name = stack_name(path)
     refuse_level(request, name)
-    file = h5py.File(path, "r")
+    file = h5py.File(path, "r")  # open as long as the volume lives: h5py closes it with its last dataset
     try:
         chosen = request.dataset.strip("/") if request.dataset is not None else _only_stack(file, name)
         data = file.get(chosen)
@@ -51,7 +48,7 @@ def read(path: Path, request: ReadRequest) -> Volume:
         axes = choose_axes(data.shape or (), _axistags(data), request.axes, name)
         sizes = _scale(data)
         scale = dict(zip(axes.letters, sizes, strict=True)) if sizes else {}
-        volume = build_volume(_Held(data), axes, scale, request, (name, f"{path}:/{chosen}"))
+        volume = build_volume(data, axes, scale, request, (name, f"{path}:/{chosen}"))
     except BaseException:
         file.close()
         raise
@@ -68,20 +65,6 @@ def stack_paths(path: Path) -> dict[str, tuple[int, ...]]:
     """
     with h5py.File(path, "r") as file:
         return _stacks(file)
-
-
-class _Held:
-    """A dataset that keeps its file open as long as it lives, and closes it then."""
-
-    def __init__(self, data: h5py.Dataset) -> None:
-        self._data = data
-        self.shape: tuple[int, ...] = data.shape
-        self.dtype: np.dtype[Any] = data.dtype
-        self.ndim = len(data.shape)
-        self._closes = weakref.finalize(self, data.file.close)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self._data[key]
 
 
 def _stacks(file: h5py.File) -> dict[str, tuple[int, ...]]:

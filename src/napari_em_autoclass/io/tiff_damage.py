@@ -6,6 +6,7 @@ Without this a stack whose second half was lost in copying opens as a shorter st
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -19,12 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["refuse_cut_off", "refuse_damage"]
 
-_SIGNS = (
-    "invalid page offset",
-    "corrupted tag list",
-    "failed to reshape",
-    "metadata invalid or corrupted",
-    "OME series failed to read",
+# Tag 270 is the description, where axes and voxel size are.
+_SIGNS = re.compile(
+    r"invalid page offset|corrupted tag list|failed to reshape|metadata invalid or corrupted"
+    r"|OME series failed to read|TiffTag 270 .*invalid value offset"
 )
 
 
@@ -83,7 +82,7 @@ class _Listener(logging.Handler):
 
 def _raise_damage(messages: list[str], name: str, cause: Exception | None) -> None:
     for message in messages:
-        sign = next((sign for sign in _SIGNS if sign in message), None)
+        sign = _SIGNS.search(message)
         if sign is not None:
-            detail = message[message.index(sign) :].splitlines()[0][:80]
+            detail = message[sign.start() :].splitlines()[0][:80]
             raise InputError(f"{name}: the file is cut off or damaged ({detail}); copy or save it again") from cause
