@@ -130,5 +130,7 @@ def _centre_and_spread(values: NDArray[np.float64]) -> tuple[float, float]:
         # Padding of aligned stacks and clipped contrast pile up at the extreme values; they are not tissue.
         if 0.05 < filled.mean() < 0.95:
             kept = kept[kept != end]
-    low, centre, high = np.percentile(kept if len(kept) else values, (16, 50, 84))
+    if not len(kept) or kept.min() == kept.max():
+        kept = values  # a drawing in a few grey values, not a filled image
+    low, centre, high = np.percentile(kept, (16, 50, 84))
     return float(centre), float((high - low) / 2)

@@ -60,7 +60,11 @@ def _separable(width: int) -> nn.Sequential:
 
 
 def prediction_skill(prediction: Tensor, truth: Tensor, neighbours: Tensor) -> float:
-    """Return ``1 - CE(prediction, truth) / CE(copy, truth)``: 1 is perfect, 0 no better than copying the neighbours.
+    """Return ``1 - CE(prediction, truth) / CE(copy, truth)``, at least -1: 0 is no better than copying the neighbours.
+
+    1 is perfect foresight of certain classes; of undecided ones even the best prediction stays below it, by their own
+    entropy.  Where the neighbours already agree (a collapsed map above all) there is nothing to be skilled at, and the
+    ratio would run away: their cross-entropy counts as 0.05 nats at least.
 
     Parameters
     ----------
@@ -69,4 +73,4 @@ def prediction_skill(prediction: Tensor, truth: Tensor, neighbours: Tensor) -> f
     with torch.no_grad():
         ours = -(truth * prediction.float().log_softmax(dim=1)).sum(dim=1).mean()
         copied = -(truth * copy_neighbours(neighbours).clamp(min=1e-4).log()).sum(dim=1).mean()
-        return float(1 - ours / copied.clamp(min=1e-6))
+        return max(-1.0, float(1 - ours / copied.clamp(min=0.05)))

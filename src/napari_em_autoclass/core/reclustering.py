@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Reclustered", "averaged_forecast", "recluster", "renew_centres"]
 
 _PIXELS = 60_000
+# A pixel this far from the edge of its tile sees enough around it; small tiles give up less.
 _BORDER_PX = 16
 
 
@@ -69,7 +70,7 @@ def recluster(
     features, forecasts, old = [], [], []
     per_tile = -(-_PIXELS // len(stacks))
     for stack in stacks:
-        f = student.features(stack)[..., _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX].flatten(2)  # (3, D, h * w)
+        f = _inner(student.features(stack)).flatten(2)  # (3, D, h * w)
         pixels = torch.from_numpy(rng.integers(f.shape[2], size=per_tile)).to(stack.device)
         f = f[:, :, pixels, None]  # (3, D, n, 1): forecasts are only made where they are asked for
         q = averaged_forecast(student, f[:1], f[1:2], f[2:])  # (1, T, n, 1)
@@ -88,8 +89,13 @@ def _named(
     """Return the classes (n,) that `previous` gives to the sampled pixels of a section (1, 1, H, W)."""
     if isinstance(previous, ForecastClassifier):  # the network itself: its features are there already
         return torch.as_tensor(previous.classify(features).argmax(dim=1).flatten())
-    logits = previous(section)[..., _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX]
-    return torch.as_tensor(logits.argmax(dim=1).flatten()[pixels])
+    return torch.as_tensor(_inner(previous(section)).argmax(dim=1).flatten()[pixels])
+
+
+def _inner(tile: Tensor) -> Tensor:
+    """Return `tile` (..., H, W) without its border."""
+    border = min(_BORDER_PX, min(tile.shape[-2:]) // 4)
+    return tile[..., border:-border, border:-border]
 
 
 def _set_classes(

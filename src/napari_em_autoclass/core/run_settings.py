@@ -114,17 +114,20 @@ def load_recipe(name: str) -> RunSettings:
     InputError
         If there is no recipe of that name.
     """
-    path = _recipe_folder() / f"{name}.json"
-    if not name or "/" in name or not path.is_file():
-        raise InputError(f"unknown recipe {name!r}; choose one of: {', '.join(recipe_names())}")
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = _recipe(name)
     content.pop("about", None)
     return RunSettings.model_validate({**content, "recipe": name})
 
 
 def recipe_about(name: str) -> str:
-    """Return one sentence on what recipe `name` does."""
-    return str(json.loads((_recipe_folder() / f"{name}.json").read_text(encoding="utf-8")).get("about", ""))
+    """Return one sentence on what recipe `name` does.
+
+    Raises
+    ------
+    InputError
+        If there is no recipe of that name.
+    """
+    return str(_recipe(name).get("about", ""))
 
 
 def apply_setting(settings: RunSettings, assignment: str) -> RunSettings:
@@ -142,6 +145,8 @@ def apply_setting(settings: RunSettings, assignment: str) -> RunSettings:
     keys = path.strip().split(".")
     if not equals or not all(keys):
         raise InputError(f"{assignment!r} is not path.to.setting=value; write e.g. training.learning_rate=0.001")
+    if keys == ["recipe"]:
+        raise InputError("the recipe can't be set by itself: it is chosen as a whole (--recipe NAME)")
     tree = settings.model_dump(mode="json")
     node: Any = tree
     for depth, key in enumerate(keys[:-1]):
@@ -188,6 +193,13 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
+
+
+def _recipe(name: str) -> dict[str, Any]:
+    path = _recipe_folder() / f"{name}.json"
+    if not name or "/" in name or not path.is_file():
+        raise InputError(f"unknown recipe {name!r}; choose one of: {', '.join(recipe_names())}")
+    return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _recipe_folder() -> Any:

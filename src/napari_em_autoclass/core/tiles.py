@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.settings import Settings
@@ -30,7 +30,7 @@ class TileSettings(Settings):
 
     size_px: int = Field(128, ge=32, le=1024, multiple_of=16)
     """Side of a training tile, in working pixels."""
-    neighbour_distances_nm: tuple[float, ...] = (20.0, 45.0)
+    neighbour_distances_nm: tuple[PositiveFloat, ...] = Field((20.0, 45.0), min_length=1, max_length=8)
     """How far away the neighbouring sections are that must be foretold (at least one section)."""
     region_px: int = Field(256, ge=32, le=4096, multiple_of=16)
     """Side of the regions read from storage at once, in working pixels."""

@@ -176,7 +176,7 @@ class Trainer:
 
     def _advance(self) -> Iterator[Event]:
         """Do one step, and before it whatever the schedule wants done at this step."""
-        settings, step, fraction = self.settings, self._progress.step, self._fraction()
+        settings, step, fraction = self.settings, self._progress.step, min(self._fraction(), 1.0)
         learner = self._learner
         is_refining = learner.teacher is not None
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 
 from napari_em_autoclass.core.classifier.unet2d import UNet2d
@@ -33,7 +33,7 @@ class ClassifierSettings(Settings):
     """Numbers that describe a pixel before its class is chosen."""
     n_textons: int = Field(64, ge=2, le=254)
     """Textures told apart in the neighbouring sections that are to be foretold."""
-    filter_scales_nm: tuple[float, ...] = (8.0, 16.0, 32.0, 64.0)
+    filter_scales_nm: tuple[PositiveFloat, ...] = Field((8.0, 16.0, 32.0, 64.0), min_length=1, max_length=8)
     """Scales of the filters whose clusters are the textures."""
     forecast_share: float = Field(0.5, ge=0, le=1, json_schema_extra={"step": 0.05})
     """How much the forecasts count beside the features when pixels are sorted into classes."""

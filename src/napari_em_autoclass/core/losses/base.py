@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from napari_em_autoclass.core.settings import Settings
@@ -75,6 +75,12 @@ class LossTerm(Settings):
     """Fraction of the training after which the term counts."""
     end: float = Field(1.0, ge=0, le=1, json_schema_extra={"step": 0.05})
     """Fraction of the training up to which the term counts."""
+
+    @model_validator(mode="after")
+    def _starts_before_its_end(self) -> Self:
+        if self.start > self.end:
+            raise ValueError(f"{self.kind} starts at {self.start} but ends at {self.end}; it would never count")
+        return self
 
     def is_active(self, fraction: float) -> bool:
         """Return whether the term counts when `fraction` (0 to 1) of the training is done."""
