@@ -77,7 +77,7 @@ def exit_of(error: BaseException) -> tuple[int, str]:
         return CRASHED, _one_line(error)
     # Typer's own, whose classes live in another place in each of its versions.
     if hasattr(error, "format_message"):
-        return MENDABLE, " ".join(f"{error.format_message()} Try --help.".split())
+        return MENDABLE, " ".join(f"{error.format_message().rstrip('. ')}; see --help".split())
     return _exit_of_system_error(error)
 
 

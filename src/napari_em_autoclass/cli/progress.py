@@ -90,7 +90,7 @@ def _watched_in_lines(items: Iterable[T], total: int, verb: str) -> Iterator[T]:
 
 
 def _bar(console: Console) -> Progress:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=28), TextColumn("{task.figures}"))
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=28), TextColumn("{task.fields[figures]}"))
     return Progress(*columns, console=console)
 
 
