@@ -5,15 +5,18 @@ Layers are given as plain tuples, so that neither napari nor Qt is needed here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.volume import Box
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from napari_em_autoclass.core.class_map import ClassMap
 
 __all__ = ["LayerData", "get_reader", "sample_fibsem", "sample_sstem", "write_class_map"]
 
@@ -123,7 +126,7 @@ def _read_map(path: str) -> list[LayerData]:
 
 def _color_table(class_map: ClassMap) -> dict[int | None, Any]:
     """Return the colours shown as napari takes them: by class id, hidden ones transparent."""
-    shown = {
+    shown: dict[int | None, Any] = {
         i: class_map.color_of(i) if class_map.is_visible(i) else _TRANSPARENT for i in range(1, class_map.n_classes + 1)
     }
     return {None: _TRANSPARENT, 0: _TRANSPARENT, **shown}

@@ -51,6 +51,9 @@ class ClassPanel(QWidget):
         self.rows.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.rows.setDynamicSortFilter(False)  # shares change all the time; rows must not jump about
         self.view = self._make_view()
+        selection = self.view.selectionModel()
+        assert selection is not None  # a view with a model has one
+        self._selection = selection
         self.search = QLineEdit()
         self.undo_button = GlyphButton("undo", "Undo")
         self.redo_button = GlyphButton("redo", "Redo")
@@ -77,18 +80,17 @@ class ClassPanel(QWidget):
 
     def selected_ids(self) -> tuple[int, ...]:
         """Return the ids of the selected rows, ascending."""
-        chosen = self.view.selectionModel().selectedRows(Column.NAME)
+        chosen = self._selection.selectedRows(Column.NAME)
         return tuple(sorted(index.data(ID_ROLE) for index in chosen))
 
     def select(self, shown_ids: tuple[int, ...]) -> None:
         """Select the rows of these classes and nothing else."""
-        model = self.view.selectionModel()
-        model.clearSelection()
+        self._selection.clearSelection()
         how = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
         for row in range(self.rows.rowCount()):
             index = self.rows.index(row, Column.NAME)
             if index.data(ID_ROLE) in shown_ids:
-                model.select(index, how)
+                self._selection.select(index, how)
 
     def close_down(self) -> None:
         """Update nothing later."""
@@ -99,18 +101,18 @@ class ClassPanel(QWidget):
         view.setModel(self.rows)
         view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        view.setEditTriggers(
-            QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed
-        )
+        view.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed)
         view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         view.setShowGrid(False)
         view.setWordWrap(False)
         view.setSortingEnabled(True)
         view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        view.verticalHeader().setVisible(False)
-        view.verticalHeader().setDefaultSectionSize(22)
         view.setMinimumHeight(120)
-        header = view.horizontalHeader()
+        numbers, header = view.verticalHeader(), view.horizontalHeader()
+        assert numbers is not None
+        assert header is not None
+        numbers.setVisible(False)
+        numbers.setDefaultSectionSize(22)
         header.setMinimumSectionSize(_NARROW)
         header.setHighlightSections(False)
         for column in Column:
@@ -145,7 +147,7 @@ class ClassPanel(QWidget):
         self.merge_button.clicked.connect(self._merge)
         self.unmerge_button.clicked.connect(self._unmerge)
         self.view.clicked.connect(self._on_clicked)
-        self.view.selectionModel().selectionChanged.connect(lambda *_: self._update_buttons())
+        self._selection.selectionChanged.connect(lambda *_: self._update_buttons())
         self.table.renamed.connect(lambda i, name: self._edit(lambda c: c.rename(i, name)))
         self._decisions.changed.connect(self._on_decided)
 
@@ -168,7 +170,8 @@ class ClassPanel(QWidget):
     def _choose_color(self, shown_id: int) -> None:
         class_map = self._decisions.class_map
         if class_map is not None:
-            color = QColorDialog.getColor(QColor(class_map.color_of(shown_id)), self, f"Colour of {class_map.name_of(shown_id)}")
+            title = f"Colour of {class_map.name_of(shown_id)}"
+            color = QColorDialog.getColor(QColor(class_map.color_of(shown_id)), self, title)
             if color.isValid():
                 self._edit(lambda c: c.recolour(shown_id, color.name()))
 

@@ -99,10 +99,14 @@ class ClassTable(QAbstractTableModel):
             return _TITLES[Column(section)][0]
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
             return _TITLES[Column(section)][1]
+        if role == Qt.ItemDataRole.TextAlignmentRole and section == Column.NAME:
+            return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         return None
 
     def flags(self, index: QModelIndex) -> Qt.ItemFlag:
         """Names can be edited, rows selected."""
+        if not index.isValid():
+            return Qt.ItemFlag.NoItemFlags
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
         return flags | Qt.ItemFlag.ItemIsEditable if index.column() == Column.NAME else flags
 

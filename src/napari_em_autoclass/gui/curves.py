@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QHBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 from superqt.utils import qthrottled
 
 from napari_em_autoclass.core.events import StepDone
@@ -16,6 +16,7 @@ __all__ = ["Curves"]
 
 _LINE_COLORS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2")
 _MAX_POINTS = 1000
+_HEIGHT_PX = 84
 
 
 class Curves(QWidget):
@@ -31,15 +32,23 @@ class Curves(QWidget):
         self._brushes: list[str] = []
         self._lines: dict[str, pg.PlotDataItem] = {}
         self._loss_plot, self._usage_plot = _plot("loss by step"), _plot("share of each class")
-        self._legend = self._loss_plot.addLegend(offset=(-1, 1), labelTextSize="7pt", verSpacing=-6, colCount=1)
         self._bars = pg.BarGraphItem(x=[], height=[], width=0.8)
         self._usage_plot.addItem(self._bars)
-        layout = QHBoxLayout(self)
+        self._legend = QLabel()
+        self._legend.setWordWrap(True)
+        policy = self._legend.sizePolicy()
+        policy.setHeightForWidth(False)  # else the dock's scroll area gives each part its preferred, not least, height
+        self._legend.setSizePolicy(policy)
+        self._legend.setMinimumHeight(2 * self._legend.fontMetrics().lineSpacing() - 6)
+        plots = QHBoxLayout()
+        plots.setSpacing(4)
+        plots.addWidget(self._loss_plot, 3)
+        plots.addWidget(self._usage_plot, 2)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        layout.addWidget(self._loss_plot, 3)
-        layout.addWidget(self._usage_plot, 2)
-        self.setFixedHeight(96)
+        layout.setSpacing(0)
+        layout.addLayout(plots)
+        layout.addWidget(self._legend)
         self._redraw_soon = qthrottled(self._redraw, timeout=250)
 
     @property
@@ -100,13 +109,25 @@ class Curves(QWidget):
     def _redraw(self) -> None:
         for kind, values in self._values.items():
             if kind not in self._lines:
-                color = _LINE_COLORS[len(self._lines) % len(_LINE_COLORS)]
-                pen = pg.mkPen(color, width=1.5)
-                self._lines[kind] = self._loss_plot.plot(pen=pen, name=kind.replace("_", " "), connect="finite")
+                pen = pg.mkPen(_color(len(self._lines)), width=1.5)
+                self._lines[kind] = self._loss_plot.plot(pen=pen, connect="finite")
             self._lines[kind].setData(np.asarray(self._steps), np.asarray(values))
+        self._fit()
         n = len(self._usage)
         brushes = (self._brushes + ["#888888"] * n)[:n]
         self._bars.setOpts(x=np.arange(1, n + 1), height=np.asarray(self._usage), brushes=brushes, pen=None)
+
+    def _fit(self) -> None:
+        """Show the range most values lie in, or the first steps would press everything else flat."""
+        values = np.concatenate([np.asarray(v) for v in self._values.values()] or [np.zeros(0)])
+        values = values[np.isfinite(values)]
+        if values.size:
+            low, high = (float(limit) for limit in np.percentile(values, (0, 98)))
+            self._loss_plot.setYRange(low, max(high, low + 1e-3), padding=0.05)
+        names = (
+            f'<span style="color:{_color(i)}">━</span> {kind.replace("_", " ")}' for i, kind in enumerate(self._values)
+        )
+        self._legend.setText(f'<span style="font-size:7pt">{" &nbsp;".join(names)}</span>')
 
     def _recolor_axes(self) -> None:
         color = self.palette().windowText().color()
@@ -114,7 +135,10 @@ class Curves(QWidget):
             for side in ("left", "bottom"):
                 plot.getAxis(side).setTextPen(color)
                 plot.getAxis(side).setPen(color)
-        self._legend.setLabelTextColor(color)
+
+
+def _color(number: int) -> str:
+    return _LINE_COLORS[number % len(_LINE_COLORS)]
 
 
 def _plot(tooltip: str) -> pg.PlotWidget:
@@ -123,6 +147,8 @@ def _plot(tooltip: str) -> pg.PlotWidget:
     plot.setMouseEnabled(x=False, y=False)
     plot.setMenuEnabled(False)
     plot.hideButtons()
+    plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    plot.setFixedHeight(_HEIGHT_PX)
     plot.getPlotItem().setContentsMargins(0, 2, 2, 0)
     for side in ("left", "bottom"):
         axis = plot.getAxis(side)

@@ -12,12 +12,12 @@ from pathlib import Path
 from napari.layers import Image
 from napari.utils.notifications import show_error
 from napari.viewer import Viewer
-from qtpy.QtCore import QEvent, Qt, QTimer
+from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_em_autoclass.core.class_map import ClassMap, History
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.core.events import Event, RunStarted, SnapshotTaken
+from napari_em_autoclass.core.events import Event, RunEnded, RunStarted, SnapshotTaken
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.class_panel import ClassPanel
 from napari_em_autoclass.gui.decisions import Decisions
@@ -37,7 +37,12 @@ __all__ = ["PANELS", "AutoclassDock"]
 _log = logging.getLogger(__name__)
 
 PANELS = (StackPanel, TrainingPanel, ClassPanel, ExportPanel)
-_WIDTH = 350
+_WIDTH, _LEAST_WIDTH, _HEIGHT = 360, 320, 700
+_STAGES = {
+    "first sketch": "First sketch, step {step}: the network's own classes follow soon.",
+    "learning": "Learning, step {step}: the map sharpens.",
+    "done": "Done, after {step} steps.",
+}
 
 
 class AutoclassDock(QWidget):
@@ -83,7 +88,7 @@ class AutoclassDock(QWidget):
             return
         self._closed = True
         self.decisions.close()
-        for panel in (self.training_panel, self.class_panel, self.export_panel, self.stack_panel):
+        for panel in self._panels():
             panel.close_down()
         self.follower.close()
         self.layers.close()
@@ -100,6 +105,10 @@ class AutoclassDock(QWidget):
             self.close_down()
         return super().event(event)
 
+    def sizeHint(self) -> QSize:
+        """Take little of the window: the picture is what counts."""
+        return QSize(_WIDTH, _HEIGHT)
+
     def _close_if_dropped(self) -> None:
         if self.parent() is None:  # and not only on its way to another place
             self.close_down()
@@ -109,7 +118,7 @@ class AutoclassDock(QWidget):
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 4, 0)
         column.setSpacing(6)
-        self.folds = {panel: Fold(panel.title, panel) for panel in self._panels()}
+        self.folds = {panel: Fold(panel.title, panel, panel is not self.export_panel) for panel in self._panels()}
         for panel, fold in self.folds.items():
             column.addWidget(fold, 1 if panel is self.class_panel else 0)
         scroll = QScrollArea()
@@ -127,9 +136,9 @@ class AutoclassDock(QWidget):
         layout.addWidget(self.header)
         layout.addWidget(scroll, 1)
         layout.addWidget(self.status)
-        self.setMinimumWidth(_WIDTH)
+        self.setMinimumWidth(_LEAST_WIDTH)
 
-    def _panels(self) -> tuple[QWidget, ...]:
+    def _panels(self) -> tuple[StackPanel, TrainingPanel, ClassPanel, ExportPanel]:
         return self.stack_panel, self.training_panel, self.class_panel, self.export_panel
 
     def _connect(self) -> None:
@@ -157,7 +166,6 @@ class AutoclassDock(QWidget):
 
     def _on_volume(self, volume: Volume | None) -> None:
         self.header.show_volume(volume)
-        self.folds[self.stack_panel].set_summary("" if volume is None else volume.name)
         if volume is not None:
             self._say("Press Learn: the first map shows within seconds.", False)
 
@@ -172,9 +180,10 @@ class AutoclassDock(QWidget):
             panel.on_event(event)
         if isinstance(event, SnapshotTaken):
             self.layers.put(event)
-            if self.session.is_busy and self.session.state is not RunState.STOPPING:
-                stage = event.stage if event.stage != "learning" else f"learning, step {event.step}"
-                self._say(f"The map is the {stage}." if "sketch" in stage else f"Map: {stage}.", False)
+            if self.session.state is RunState.LEARNING:
+                self._say(_STAGES[event.stage].format(step=event.step), False)
+        if isinstance(event, RunEnded):
+            self.folds[self.export_panel].set_open(True)
 
     def _begin(self, event: RunStarted) -> None:
         class_map = ClassMap.fresh(event.n_classes)

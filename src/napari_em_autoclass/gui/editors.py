@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Callable
-from typing import Any, Literal, Protocol, Union, get_args, get_origin
+from typing import Any, Literal, Protocol, Union, cast, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -45,13 +45,14 @@ class IntBox(QSpinBox):
 class FloatBox(QDoubleSpinBox):
     """A box for floats of any size: shows 0.0001 as such, where Qt's own would show 0.00."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, digits: int = 8, parent: QWidget | None = None) -> None:
+        self._digits = digits
         super().__init__(parent)
         self.setDecimals(_DECIMALS)
 
     def textFromValue(self, value: float) -> str:
         """Return as many digits as matter."""
-        return f"{value:.8g}"
+        return f"{value:.{self._digits}g}"
 
     def valueFromText(self, text: str | None) -> float:
         """Return the number that was typed."""
@@ -163,8 +164,11 @@ def _number_box(box: IntBox | FloatBox, field: FieldInfo, on_edited: Callable[[]
     low_limit = -_MAX_INT if low is None else low[0] + (edge if low[1] else 0)
     high_limit = _MAX_INT if high is None else high[0] - (edge if high[1] else 0)
     kind: type[int] | type[float] = int if is_int else float
-    box.setRange(kind(max(low_limit, -_MAX_INT)), kind(min(high_limit, _MAX_INT)))
-    box.setSingleStep(kind(step))
+    set_range, set_step = cast(
+        "tuple[Callable[[Any, Any], None], Callable[[Any], None]]", (box.setRange, box.setSingleStep)
+    )
+    set_range(kind(max(low_limit, -_MAX_INT)), kind(min(high_limit, _MAX_INT)))
+    set_step(kind(step))
     box.setKeyboardTracking(False)
     box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
     if extra.get("unit"):

@@ -83,7 +83,8 @@ class SettingsForm(QWidget):
             editor = editor_for(field.annotation, field, self.changed.emit)
             editor.set(value)
             editor.widget.setAccessibleName(words(name))
-            editor.widget.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+            editor.widget.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            editor.widget.setMinimumWidth(70)
             label = QLabel(_label(name, field))
             label.setToolTip(tooltip_of(field))
             self._editors[name] = editor

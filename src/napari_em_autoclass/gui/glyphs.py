@@ -8,7 +8,7 @@ from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPainterPath, QPen, QPixmap, QPolygonF
 from qtpy.QtWidgets import QToolButton, QWidget
 
-__all__ = ["ACCENT", "AMBER", "GREEN", "GREY", "GlyphButton", "RED", "draw_glyph", "glyph_icon"]
+__all__ = ["ACCENT", "AMBER", "GREEN", "GREY", "RED", "GlyphButton", "draw_glyph", "glyph_icon"]
 
 ACCENT, GREEN, AMBER, RED, GREY = "#2f7fd6", "#3fb950", "#e3a117", "#e5484d", "#8b8f98"
 

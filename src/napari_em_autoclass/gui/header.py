@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtGui import QFont
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
 from napari_em_autoclass.core.events import Event, RunStarted
@@ -15,6 +15,7 @@ from napari_em_autoclass.gui.source import voxel_size_text
 
 __all__ = ["Header"]
 
+_LIGHT_PX = 16
 _LIGHTS = {"green": GREEN, "amber": AMBER, "red": RED, "off": GREY}
 
 
@@ -47,22 +48,25 @@ class Header(QWidget):
         self.show_health(None)
 
     def _lay_out(self) -> None:
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(6)
-        grid.setVerticalSpacing(1)
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        grid.addWidget(self.light, 0, 0)
-        grid.addWidget(self.name, 0, 1)
-        grid.addWidget(self.size_label, 0, 2, right)
-        grid.addWidget(self.device, 1, 1)
-        grid.addWidget(self.in_use, 1, 2, right)
-        row = QHBoxLayout(self.warning)
-        row.setContentsMargins(0, 2, 0, 0)
-        row.addWidget(self.warning_text, 1)
-        row.addWidget(self.remedy_button)
-        grid.addWidget(self.warning, 2, 1, 1, 2)
-        grid.setColumnStretch(1, 1)
+        stack, run, warning = QHBoxLayout(), QHBoxLayout(), QHBoxLayout(self.warning)
+        stack.addWidget(self.light)
+        stack.addWidget(self.name, 1)
+        stack.addWidget(self.size_label)
+        self.light.setFixedWidth(_LIGHT_PX)
+        run.setContentsMargins(_LIGHT_PX + 6, 0, 0, 0)  # below the name
+        run.addWidget(self.device, 1)
+        run.addWidget(self.in_use)
+        warning.setContentsMargins(_LIGHT_PX + 6, 2, 0, 0)
+        warning.addWidget(self.warning_text, 1)
+        warning.addWidget(self.remedy_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(1)
+        for row in (stack, run, warning):
+            row.setSpacing(6)
+        column.addLayout(stack)
+        column.addLayout(run)
+        column.addWidget(self.warning)
 
     def show_volume(self, volume: Volume | None) -> None:
         """Say which stack is used."""
@@ -77,7 +81,7 @@ class Header(QWidget):
         """Follow a run."""
         if isinstance(event, RunStarted):
             self._n_classes = event.n_classes
-            self.device.setText(f"{event.device.upper()} · {event.device_reason}")
+            self.device.setText(event.device_reason)
             self.device.setToolTip(f"Computing on {event.device}: {event.device_reason}")
             self.show_health(None)
         health = health_of(event, self._n_classes)

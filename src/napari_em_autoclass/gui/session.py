@@ -223,6 +223,7 @@ class Session(QObject):
             self._previewer = Previewer(self._open_view(self._run_dir, self._volume), self)
             self._previewer.answered.connect(self._on_previewed)
             self._previewer.failed.connect(self._on_errored)
+            self._request()  # loads what was learned, so that the next section comes at once
         self._turn(RunState.IDLE)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QGridLayout, QLabel, QSlider, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QSlider, QWidget
+from superqt import QElidingLabel
 
 __all__ = ["AIMS", "Aim", "AimSliders"]
 
@@ -49,8 +50,8 @@ class AimSliders(QWidget):
         self._rows: dict[Aim, tuple[QLabel, QSlider, QLabel]] = {}
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(4, 0, 0, 4)
-        self._grid.setVerticalSpacing(3)
-        self._grid.setColumnStretch(1, 1)
+        self._grid.setVerticalSpacing(1)
+        self._grid.setColumnStretch(0, 1)
         for row, aim in enumerate(AIMS):
             self._add_row(row, aim)
 
@@ -84,7 +85,8 @@ class AimSliders(QWidget):
                 slider.setValue(max(2 * slider.value(), _STEPS_PER_UNIT))
 
     def _add_row(self, row: int, aim: Aim) -> None:
-        label, slider, value = QLabel(aim.words), QSlider(Qt.Orientation.Horizontal), QLabel()
+        label, slider, value = QElidingLabel(aim.words), QSlider(Qt.Orientation.Horizontal), QLabel()
+        label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         slider.setRange(0, int(_MAX * _STEPS_PER_UNIT))
         slider.setPageStep(_STEPS_PER_UNIT // 4)
         slider.setMinimumWidth(60)
@@ -94,9 +96,9 @@ class AimSliders(QWidget):
         value.setFixedWidth(value.fontMetrics().horizontalAdvance("0.00"))
         slider.valueChanged.connect(lambda _: self._on_moved(aim))
         self._rows[aim] = (label, slider, value)
-        self._grid.addWidget(label, row, 0)
-        self._grid.addWidget(slider, row, 1)
-        self._grid.addWidget(value, row, 2)
+        self._grid.addWidget(label, 2 * row, 0)
+        self._grid.addWidget(value, 2 * row, 1)
+        self._grid.addWidget(slider, 2 * row + 1, 0, 1, 2)
 
     def _on_moved(self, aim: Aim) -> None:
         self._show_value(aim)

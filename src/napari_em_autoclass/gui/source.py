@@ -5,6 +5,7 @@ Nothing here reads pixels or changes a layer.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from napari.layers import Image, Layer
@@ -56,14 +57,14 @@ def volume_of(layer: Image, voxel_size_nm: tuple[float, float, float] | None = N
 
 
 def parse_voxel_size(text: str) -> tuple[float, float, float]:
-    """Return (z, y, x) in nm from what somebody typed: "50 4 4", "50 x 4 x 4", "50, 4, 4", or "10" for a cube.
+    """Return (z, y, x) in nm as typed: "50 4 4", "50 x 4 x 4", "50, 4, 4", or "10" for a cube.
 
     Raises
     ------
     InputError
         If it is not one or three positive numbers.
     """
-    words = text.lower().replace("nm", " ").replace("×", " ").replace("x", " ").replace(";", " ").replace(",", " ").split()
+    words = re.sub(r"nm|[×x,;]", " ", text.lower()).split()
     try:
         numbers = [float(word) for word in words]
     except ValueError:
@@ -82,7 +83,7 @@ def voxel_size_text(voxel_size_nm: tuple[float, float, float]) -> str:
 
 
 def transform_of(layer: Image) -> dict[str, Any]:
-    """Return what makes another layer lie exactly on `layer`: scale, translation, rotation, shear, affine, units, axes."""
+    """Return what makes another layer lie exactly on `layer`."""
     return {
         "scale": layer.scale,
         "translate": layer.translate,

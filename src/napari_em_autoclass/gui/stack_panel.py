@@ -35,7 +35,9 @@ class StackPanel(QWidget):
         self.size_label = QLabel("Voxel size (nm)")
         self.size_field = QLineEdit()
         self.size_field.setPlaceholderText("z y x, e.g. 50 4 4")
-        self.size_field.setToolTip("Edge lengths of a voxel in nm: section thickness, row, column. One number for a cube.")
+        self.size_field.setToolTip(
+            "Edge lengths of a voxel in nm: section thickness, row, column. One number for a cube."
+        )
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setVerticalSpacing(4)
@@ -119,6 +121,8 @@ class StackPanel(QWidget):
             self._announce()
 
     def _ask_for_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open a stack", "", "Stacks (*.tif *.tiff *.h5 *.hdf5 *.mrc *.rec *.npy);;All files (*)")
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Open a stack", "", "Stacks (*.tif *.tiff *.h5 *.hdf5 *.mrc *.rec *.npy);;All files (*)"
+        )
         if path:
             self.path_chosen.emit(path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QGridLayout,
@@ -30,6 +29,12 @@ from napari_em_autoclass.gui.wishes import Wishes
 
 __all__ = ["TrainingPanel"]
 
+_PAUSE = "Pause; scrolling still updates the map"
+_PROMINENT = (
+    f"QToolButton {{ background: {ACCENT}; color: white; font-weight: bold; padding: 3px 12px; border-radius: 3px; }}"
+    "QToolButton:disabled { background: rgba(128, 128, 128, 60); color: gray; }"
+)
+
 
 class TrainingPanel(QWidget):
     """Turns what is set into `Wishes`, and what happens into progress, curves and words."""
@@ -41,9 +46,9 @@ class TrainingPanel(QWidget):
         self._session = session
         self._cards = {card.name: card for card in recipe_cards()}
         self.recipe_box = QComboBox()
-        self.classes_box, self.minutes_box = IntBox(), FloatBox()
+        self.classes_box, self.minutes_box = IntBox(), FloatBox(digits=3)
         self.learn_button = GlyphButton("play", "Learn the classes of this stack", "Learn")
-        self.pause_button = GlyphButton("pause", "Pause; scrolling still updates the map")
+        self.pause_button = GlyphButton("pause", _PAUSE)
         self.stop_button = GlyphButton("stop", "Stop after this step; what was learned is kept")
         self.speed_label = QLabel()
         self.progress_bar = QProgressBar()
@@ -104,6 +109,8 @@ class TrainingPanel(QWidget):
             self.recipe_box.addItem(card.title, card.name)
             self.recipe_box.setItemData(self.recipe_box.count() - 1, f"<qt>{card.about}</qt>", 3)  # tooltip
         self.recipe_box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.classes_box.setMinimumWidth(80)  # napari's style would want far more
+        self.minutes_box.setMinimumWidth(112)
         self.classes_box.setRange(2, 254)
         self.classes_box.setValue(DEFAULT_CLASSES)
         self.classes_box.setToolTip("How many classes to tell apart. More than you need: you merge them afterwards.")
@@ -111,15 +118,12 @@ class TrainingPanel(QWidget):
         self.minutes_box.setSingleStep(1)
         self.minutes_box.setSuffix(" min")
         self.minutes_box.setValue(DEFAULT_SECONDS / 60)
-        self.minutes_box.setToolTip("How long to learn. The map shows from the first seconds on; longer makes it sharper.")
+        self.minutes_box.setToolTip("How long to learn. The map shows from the first seconds on, and sharpens.")
         self.progress_bar.setRange(0, 1000)
         self.progress_bar.setTextVisible(False)
         self.progress_bar.setFixedHeight(6)
         self.learn_button.setProperty("prominent", True)
-        self.learn_button.setStyleSheet(
-            f"QToolButton {{ background: {ACCENT}; color: white; font-weight: bold; padding: 3px 12px; border-radius: 3px; }}"
-            "QToolButton:disabled { background: palette(mid); color: gray; }"
-        )
+        self.learn_button.setStyleSheet(_PROMINENT)
         self.learn_button.set_glyph("play", "Learn the classes of this stack", "Learn")
 
     def _lay_out(self) -> None:
@@ -182,7 +186,7 @@ class TrainingPanel(QWidget):
         self.learn_button.setEnabled(idle and volume is not None)
         self.pause_button.setEnabled(state in (RunState.LEARNING, RunState.PAUSED))
         self.stop_button.setEnabled(not idle and state is not RunState.STOPPING)
-        self.pause_button.set_glyph("play" if paused else "pause", "Go on" if paused else "Pause; scrolling still updates the map")
+        self.pause_button.set_glyph("play" if paused else "pause", "Go on" if paused else _PAUSE)
         for widget in (self.recipe_box, self.classes_box, self.advanced):
             widget.setEnabled(idle)
         self.minutes_box.setEnabled(idle and self._card.seconds is not None)

@@ -87,8 +87,12 @@ def _in_units_of(layer: Layer, viewer: Viewer) -> np.ndarray[Any, Any]:
     if shown is None:
         return position
     pairs = zip(tuple(shown)[-layer.ndim :], tuple(layer.units), strict=True)
-    factors = [float((1 * theirs).to(ours).magnitude) if theirs.is_compatible_with(ours) else 1.0 for theirs, ours in pairs]
-    return position * factors
+    return position * [_factor(theirs, ours) for theirs, ours in pairs]
+
+
+def _factor(theirs: Any, ours: Any) -> float:
+    """Return how many of `ours` make one of `theirs` (pint units)."""
+    return float((1 * theirs).to(ours).magnitude) if theirs.is_compatible_with(ours) else 1.0
 
 
 def _visible(layer: Layer, shape_yx: tuple[int, int]) -> tuple[int, int, int, int]:

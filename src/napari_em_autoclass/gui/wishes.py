@@ -74,9 +74,7 @@ def with_weights(settings: RunSettings, weights: Mapping[str, float]) -> RunSett
     InputError
         If a weight is out of bounds.
     """
-    terms = tuple(
-        term.replace(weight=weights[term.kind]) if term.kind in weights else term for term in settings.terms
-    )
+    terms = tuple(term.replace(weight=weights[term.kind]) if term.kind in weights else term for term in settings.terms)
     return settings.replace(terms=terms)
 
 
@@ -88,7 +86,7 @@ def open_trainer(order: RunOrder) -> Run:
 
 
 def open_classify(run_dir: Path, volume: Volume) -> Callable[[ViewRequest], SnapshotTaken]:
-    """Return what classifies a view with a finished run; the run is loaded at its first call, in the caller's thread."""
+    """Return what classifies a view with a finished run; it is loaded at the first call, in the thread of that."""
     loaded: list[tuple[Model, WorkingVolume, int]] = []  # empty until the first call
 
     def classify(view: ViewRequest) -> SnapshotTaken:

@@ -36,17 +36,17 @@ class Run(Protocol):
         """Train, and say what happens."""
 
 
-class _TrainingSignals(WorkerBaseSignals):
+class _TrainingSignals(WorkerBaseSignals):  # type: ignore[misc]  # napari gives no types here
     opened = Signal(object)  # the trainer, once it is there
     event = Signal(object)
 
 
-class _TaskSignals(WorkerBaseSignals):
+class _TaskSignals(WorkerBaseSignals):  # type: ignore[misc]
     progressed = Signal(float)
     cancelled = Signal()
 
 
-class TrainingWorker(WorkerBase):  # type: ignore[type-arg]
+class TrainingWorker(WorkerBase):  # type: ignore[misc]
     """Run a trainer in a thread.  It is opened there too, since that imports torch and measures the volume."""
 
     def __init__(self, open_run: Callable[[], Run]) -> None:
@@ -73,7 +73,7 @@ class TrainingWorker(WorkerBase):  # type: ignore[type-arg]
             self._run_in_thread.stop()
 
 
-class TaskWorker(WorkerBase):  # type: ignore[type-arg]
+class TaskWorker(WorkerBase):  # type: ignore[misc]
     """Run ``task(report)`` in a thread; `quit` lets the next `report` raise, and `cancelled` follows."""
 
     def __init__(self, task: Callable[[Report], Any]) -> None:

@@ -1,0 +1,156 @@
+"""A session with fake runs: states, views, old events, errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.events import SnapshotTaken, ViewRequest
+from napari_em_autoclass.gui.session import RunState, Session, sentence_for
+from napari_em_autoclass.gui.wishes import Wishes
+
+WHOLE = ViewRequest(2, 0, 32, 0, 48)
+
+
+def start(qtbot: Any, session: Session) -> None:
+    session.start(Wishes())
+    qtbot.waitUntil(lambda: session.state is RunState.LEARNING, timeout=3000)
+
+
+def test_it_goes_from_idle_over_learning_back_to_idle(qtbot: Any, make_session: Any, volume: Any) -> None:
+    session = make_session(n_steps=2)
+    session.use(volume)
+    states: list[RunState] = []
+    session.state_changed.connect(states.append)
+    with qtbot.waitSignal(session.state_changed, check_params_cb=lambda s: s is RunState.IDLE, timeout=3000):
+        session.start(Wishes())
+    assert states == [RunState.STARTING, RunState.LEARNING, RunState.IDLE]
+
+
+def test_without_a_stack_nothing_starts(make_session: Any) -> None:
+    session = make_session()
+    session.start(Wishes())
+    assert session.state is RunState.IDLE
+
+
+def test_a_second_start_while_learning_does_nothing(qtbot: Any, session: Session, runs: list[Any]) -> None:
+    start(qtbot, session)
+    session.start(Wishes())
+    assert len(runs) == 1
+
+
+def test_stop_ends_the_run_and_is_told(qtbot: Any, session: Session) -> None:
+    start(qtbot, session)
+    said: list[str] = []
+    session.said.connect(lambda sentence, _: said.append(sentence))
+    session.stop()
+    assert session.state is RunState.STOPPING
+    qtbot.waitUntil(lambda: session.state is RunState.IDLE, timeout=3000)
+    assert any("Stopped" in sentence for sentence in said)
+
+
+def test_stop_before_the_run_is_open_ends_it_too(qtbot: Any, session: Session, runs: list[Any]) -> None:
+    session.start(Wishes())
+    session.stop()
+    qtbot.waitUntil(lambda: session.state is RunState.IDLE, timeout=3000)
+    assert all(run.stopped or not run.begun for run in runs)
+
+
+def test_a_paused_run_still_answers_views(qtbot: Any, session: Session, runs: list[Any]) -> None:
+    start(qtbot, session)
+    session.pause(True)
+    assert session.state is RunState.PAUSED
+    assert runs[0].is_paused
+    view_shown = lambda event: isinstance(event, SnapshotTaken) and event.view.z == 4  # noqa: E731
+    with qtbot.waitSignal(session.happened, check_params_cb=view_shown, timeout=3000):
+        session.look(ViewRequest(4, 0, 32, 0, 48))
+    session.pause(False)
+    assert session.state is RunState.LEARNING
+
+
+def test_each_view_has_a_larger_serial_and_the_classes_asked_for(
+    qtbot: Any, session: Session, runs: list[Any]
+) -> None:
+    start(qtbot, session)
+    session.look(WHOLE)
+    first = runs[0].view
+    session.ask_probabilities((1, 3))
+    second = runs[0].view
+    assert (first.z, second.z) == (2, 2)
+    assert second.serial > first.serial
+    assert second.prob_classes == (1, 3)
+
+
+def test_a_view_from_before_the_start_is_known_to_the_run(qtbot: Any, session: Session, runs: list[Any]) -> None:
+    session.look(WHOLE)
+    start(qtbot, session)
+    assert runs[0].view.z == 2
+
+
+def test_events_of_an_older_run_and_late_answers_are_dropped(
+    qtbot: Any, session: Session, runs: list[Any], fake_run: Any
+) -> None:
+    start(qtbot, session)
+    session.pause(True)
+    qtbot.wait(20)
+    heard: list[Any] = []
+    session.happened.connect(heard.append)
+    session._on_event(fake_run().step(7))
+    assert heard == []
+    session._on_event(runs[0].snapshot(ViewRequest(1, 0, 32, 0, 48, serial=50)))
+    session._on_event(runs[0].snapshot(ViewRequest(3, 0, 32, 0, 48, serial=49)))
+    assert [event.view.serial for event in heard] == [50]
+
+
+def test_an_error_gives_one_sentence_and_the_log_the_traceback(
+    qtbot: Any, session: Session, runs: list[Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    said: list[tuple[str, bool]] = []
+    session.said.connect(lambda *told: said.append(told))
+    start(qtbot, session)
+    runs[0].failure = RuntimeError("shapes differ\nlong story")
+    qtbot.waitUntil(lambda: session.state is RunState.IDLE, timeout=3000)
+    assert said[-1][1]
+    assert "shapes differ" in said[-1][0]
+    assert "long story" not in said[-1][0]
+    assert "Traceback" in caplog.text
+
+
+def test_another_stack_ends_the_run(qtbot: Any, session: Session, runs: list[Any], volume: Any) -> None:
+    from dataclasses import replace
+
+    start(qtbot, session)
+    session.use(replace(volume, name="other"))
+    qtbot.waitUntil(lambda: runs[0].closed and session.state is RunState.IDLE, timeout=3000)
+    assert session.run_dir is None
+
+
+def test_after_the_run_views_are_answered_from_its_folder(
+    qtbot: Any, session: Session, tmp_path: Path, runs: list[Any]
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "weights.safetensors").touch()
+    session.look(WHOLE)
+    session.start(Wishes(), folder)
+    qtbot.waitUntil(lambda: session.state is RunState.LEARNING, timeout=3000)
+    session.stop()
+    qtbot.waitUntil(lambda: session.state is RunState.IDLE, timeout=3000)
+    answered = lambda event: event.step == 99 and event.view.z == 1  # noqa: E731
+    with qtbot.waitSignal(session.happened, check_params_cb=answered, timeout=3000):
+        session.look(ViewRequest(1, 0, 32, 0, 48))
+
+
+def test_closing_ends_the_worker_without_a_word(qtbot: Any, session: Session, runs: list[Any]) -> None:
+    start(qtbot, session)
+    with qtbot.assertNotEmitted(session.said), qtbot.assertNotEmitted(session.state_changed):
+        session.close()
+        qtbot.waitUntil(lambda: runs[0].closed, timeout=3000)
+
+
+def test_the_sentence_of_a_user_error_is_its_message() -> None:
+    assert sentence_for(InputError("too small; choose another")) == "too small; choose another"
+    assert "ZeroDivisionError" in sentence_for(ZeroDivisionError())
