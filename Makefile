@@ -4,7 +4,7 @@
 
 BIN := .venv/bin
 ON_DISPLAY := scripts/xvfb.sh
-PYTEST := $(ON_DISPLAY) $(BIN)/python -m pytest
+PYTEST := $(ON_DISPLAY) $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 VOLUME ?=
 ARGS ?=
 

@@ -14,6 +14,7 @@ from napari_em_autoclass.io import open_volume, read_class_map
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PHANTOM_SHAPE = (3, 256, 256)
+pytestmark = pytest.mark.xdist_group("gui")  # one process, so that `result` is made once
 
 
 @pytest.fixture(scope="module")
