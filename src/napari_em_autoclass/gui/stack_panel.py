@@ -7,7 +7,17 @@ from typing import Any
 from napari.layers import Image
 from napari.viewer import Viewer
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QGridLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QGridLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
 
 from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
 from napari_em_autoclass.core.volume import Volume
@@ -15,6 +25,8 @@ from napari_em_autoclass.gui.session import Session
 from napari_em_autoclass.gui.source import parse_voxel_size, stack_layers, volume_of, voxel_size_of, voxel_size_text
 
 __all__ = ["StackPanel"]
+
+_FILES = "Stacks (*.tif *.tiff *.h5 *.hdf5 *.mrc *.rec *.npy);;All files (*)"
 
 
 class StackPanel(QWidget):
@@ -31,7 +43,11 @@ class StackPanel(QWidget):
         self._layer: Image | None = None
         self.layer_box = QComboBox()
         self.layer_box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.open_button = QPushButton("Open file…")
+        self.open_button = QPushButton("Open")
+        menu = QMenu(self)
+        self.open_file_action = menu.addAction("File…")
+        self.open_folder_action = menu.addAction("Folder (Zarr, or a section per file)…")
+        self.open_button.setMenu(menu)
         self.size_label = QLabel("Voxel size (nm)")
         self.size_field = QLineEdit()
         self.size_field.setPlaceholderText("z y x, e.g. 50 4 4")
@@ -47,7 +63,8 @@ class StackPanel(QWidget):
         grid.addWidget(self.size_field, 1, 1, 1, 2)
         grid.setColumnStretch(1, 1)
         self.layer_box.activated.connect(self._on_activated)
-        self.open_button.clicked.connect(self._ask_for_file)
+        self.open_file_action.triggered.connect(self._ask_for_file)
+        self.open_folder_action.triggered.connect(self._ask_for_folder)
         self.size_field.editingFinished.connect(self._on_size_typed)
         for emitter in (viewer.layers.events.inserted, viewer.layers.events.removed):
             emitter.connect(self._on_layers_changed)
@@ -121,8 +138,11 @@ class StackPanel(QWidget):
             self._announce()
 
     def _ask_for_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Open a stack", "", "Stacks (*.tif *.tiff *.h5 *.hdf5 *.mrc *.rec *.npy);;All files (*)"
-        )
+        path, _ = QFileDialog.getOpenFileName(self, "Open a stack", "", _FILES)
+        if path:
+            self.path_chosen.emit(path)
+
+    def _ask_for_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Open a Zarr store or a folder of sections")
         if path:
             self.path_chosen.emit(path)

@@ -27,12 +27,14 @@ class ViewFollower:
         self._layer: Layer | None = None
         self._last: ViewRequest | None = None
         self._look = qthrottled(self.look, timeout=60)
+        # napari 0.9 moved the camera; the old place warns there.
+        camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
         self._emitters = (
             viewer.dims.events.current_step,
             viewer.dims.events.order,
             viewer.dims.events.ndisplay,
-            viewer.camera.events.center,
-            viewer.camera.events.zoom,
+            camera.events.center,
+            camera.events.zoom,
         )
         for emitter in self._emitters:
             emitter.connect(self._on_moved)

@@ -1,0 +1,62 @@
+"""Curves that stay small however long the run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_em_autoclass.core.events import StepDone
+from napari_em_autoclass.gui.curves import Curves
+
+
+@pytest.fixture
+def curves(qtbot: Any) -> Curves:
+    made = Curves()
+    qtbot.addWidget(made)
+    yield made
+    made.close_down()
+
+
+def step(number: int, **terms: float) -> StepDone:
+    return StepDone("run", number, 0.1, 1.0, tuple(terms.items()), 1.0, 3.0, (0.5, 0.3, 0.2))
+
+
+def test_there_is_a_line_for_each_term(curves: Curves) -> None:
+    curves.add(step(1, forecast=5.0, balance=0.1))
+    assert curves.kinds == ("forecast", "balance")
+
+
+def test_a_term_that_begins_late_has_its_line_from_there(curves: Curves) -> None:
+    curves.add(step(1, forecast=5.0))
+    curves.add(step(2, forecast=4.0, anchor=2.0))
+    curves.add(step(3, forecast=3.0, anchor=1.0))
+    curves._redraw()
+    x, y = curves._lines["anchor"].getData()
+    assert len(x) == len(y) == 3
+    assert list(y[1:]) == [2.0, 1.0]
+
+
+def test_a_long_run_is_thinned_out_and_keeps_its_ends(curves: Curves) -> None:
+    for number in range(10_000):
+        curves.add(step(number, forecast=1.0))
+    assert 400 <= curves.n_points <= 1000
+    assert curves._steps[0] < 20
+    assert curves._steps[-1] > 9900
+
+
+def test_clear_begins_anew(curves: Curves) -> None:
+    curves.add(step(1, forecast=5.0))
+    curves._redraw()
+    curves.clear()
+    assert (curves.n_points, curves.kinds) == (0, ())
+
+
+def test_it_never_asks_for_the_width_of_the_screen(curves: Curves) -> None:
+    assert curves.minimumSizeHint().width() < 300
+
+
+def test_the_legend_does_not_make_the_dock_scroll(curves: Curves) -> None:
+    assert not curves.layout().hasHeightForWidth()
+    assert curves._legend.textFormat() == Qt.TextFormat.AutoText

@@ -1,0 +1,74 @@
+"""Sliders in plain words and the weights they stand for."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import pytest
+
+from napari_em_autoclass.core.losses import AnyLossTerm
+from napari_em_autoclass.gui.recipe_card import recipe_cards
+from napari_em_autoclass.gui.sliders import AIMS, AimSliders
+
+RECIPE = {"forecast": 1.0, "neighbour_information": 0.3, "balance": 1.0, "confidence": 0.0}
+
+
+@pytest.fixture
+def sliders(qtbot: Any) -> AimSliders:
+    made = AimSliders()
+    qtbot.addWidget(made)
+    made.set_recipe(RECIPE)
+    return made
+
+
+def slider(sliders: AimSliders, words: str) -> Any:
+    return next(row[1] for aim, row in sliders._rows.items() if aim.words == words)
+
+
+def test_untouched_they_stand_for_the_recipe(sliders: AimSliders) -> None:
+    assert sliders.weights == RECIPE
+
+
+@pytest.mark.parametrize("card", recipe_cards(), ids=lambda card: card.name)
+def test_every_recipe_is_shown_as_it_is(qtbot: Any, card: Any) -> None:
+    made = AimSliders()
+    qtbot.addWidget(made)
+    made.set_recipe(card.weights)
+    assert made.weights == dict(card.weights)
+
+
+def test_every_term_there_is_serves_an_aim() -> None:
+    union = get_args(AnyLossTerm)[0]
+    kinds = {term.model_fields["kind"].default for term in get_args(union)}
+    assert kinds <= {kind for aim in AIMS for kind in aim.kinds}
+
+
+def test_a_slider_moves_all_terms_that_serve_its_aim(qtbot: Any, sliders: AimSliders) -> None:
+    with qtbot.waitSignal(sliders.changed) as told:
+        slider(sliders, "Neighbours must foretell this section").setValue(40)  # twice
+    assert told.args[0] == sliders.weights
+    assert sliders.weights["forecast"] == 2.0
+    assert sliders.weights["neighbour_information"] == pytest.approx(0.6)
+    assert sliders.weights["balance"] == 1.0
+
+
+def test_a_term_the_recipe_offers_with_weight_0_can_be_switched_on(sliders: AimSliders) -> None:
+    slider(sliders, "Decide clearly").setValue(10)
+    assert sliders.weights["confidence"] == 0.5
+
+
+def test_raising_doubles_and_wakes(sliders: AimSliders) -> None:
+    sliders.raise_aim("balance")
+    assert sliders.weights["balance"] == 2.0
+    slider(sliders, "Use all the classes").setValue(0)
+    sliders.raise_aim("balance")
+    assert sliders.weights["balance"] == 1.0
+
+
+def test_aims_the_recipe_does_not_serve_are_hidden(sliders: AimSliders) -> None:
+    assert slider(sliders, "Prefer compact regions").isHidden()
+    assert not slider(sliders, "Use all the classes").isHidden()
+
+
+def test_the_tooltip_names_the_term_of_the_trade(sliders: AimSliders) -> None:
+    assert "equipartition" in slider(sliders, "Use all the classes").toolTip()
