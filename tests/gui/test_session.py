@@ -71,9 +71,7 @@ def test_a_paused_run_still_answers_views(qtbot: Any, session: Session, runs: li
     assert session.state is RunState.LEARNING
 
 
-def test_each_view_has_a_larger_serial_and_the_classes_asked_for(
-    qtbot: Any, session: Session, runs: list[Any]
-) -> None:
+def test_each_view_has_a_larger_serial_and_the_classes_asked_for(qtbot: Any, session: Session, runs: list[Any]) -> None:
     start(qtbot, session)
     session.look(WHOLE)
     first = runs[0].view

@@ -142,10 +142,12 @@ def _color(number: int) -> str:
 
 
 def _plot(tooltip: str) -> pg.PlotWidget:
-    plot = pg.PlotWidget(background=None)
+    plot = pg.PlotWidget(background=None, enableMenu=False)
+    # Made all the same, without a parent: it would stay for ever when the dock goes.
+    menu = plot.getPlotItem().getMenu()
+    menu.setParent(plot, menu.windowFlags())
     plot.setToolTip(tooltip)
     plot.setMouseEnabled(x=False, y=False)
-    plot.setMenuEnabled(False)
     plot.hideButtons()
     plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     plot.setFixedHeight(_HEIGHT_PX)

@@ -46,11 +46,14 @@ _STAGES = {
 
 
 class AutoclassDock(QWidget):
-    """What the manifest calls "EM Autoclass"."""
+    """What the manifest calls "EM Autoclass".
 
-    def __init__(self, viewer: Viewer, session: Session | None = None) -> None:
+    napari passes its viewer to the parameter of this name: it can't resolve an annotation that is a string.
+    """
+
+    def __init__(self, napari_viewer: Viewer, session: Session | None = None) -> None:
         super().__init__()
-        self._viewer = viewer
+        self._viewer = viewer = napari_viewer
         self._layer: Image | None = None
         self._was_docked = False
         self._closed = False
@@ -112,6 +115,7 @@ class AutoclassDock(QWidget):
     def _close_if_dropped(self) -> None:
         if self.parent() is None:  # and not only on its way to another place
             self.close_down()
+            self.deleteLater()
 
     def _lay_out(self) -> None:
         content = QWidget()

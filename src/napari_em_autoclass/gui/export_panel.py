@@ -142,11 +142,12 @@ class ExportPanel(QWidget):
         self.cancel_button.clicked.connect(self.cancel)
         self.save_button.clicked.connect(self._ask_where_run)
         self.copy_button.clicked.connect(self._copy)
-        self.format_box.currentTextChanged.connect(lambda _: self._update())
-        self._session.state_changed.connect(lambda _: self._update())
-        self._session.volume_changed.connect(lambda _: self._update())
+        # Methods and not lambdas: Qt forgets methods of a widget that is gone.
+        self.format_box.currentTextChanged.connect(self._update)
+        self._session.state_changed.connect(self._update)
+        self._session.volume_changed.connect(self._update)
 
-    def _update(self) -> None:
+    def _update(self, _: object = None) -> None:
         run_dir = self._session.run_dir
         if run_dir is None or self._session.state.value == "starting":
             self._has_weights = False

@@ -164,7 +164,7 @@ class TrainingPanel(QWidget):
         self.advanced.failed.connect(lambda message: self._session.said.emit(message, True))
         self.advanced_fold.toggled.connect(lambda is_open: self.advanced.show_recipe() if is_open else None)
         self._session.state_changed.connect(self._on_state)
-        self._session.volume_changed.connect(lambda _: self._on_state(self._session.state))
+        self._session.volume_changed.connect(self._on_volume)
 
     def _on_recipe(self) -> None:
         card = self._card
@@ -179,6 +179,9 @@ class TrainingPanel(QWidget):
             self._session.start(self.wishes)
         except InputError as error:
             self._session.said.emit(str(error), True)
+
+    def _on_volume(self, _: Volume | None) -> None:
+        self._on_state(self._session.state)
 
     def _on_state(self, state: RunState) -> None:
         volume: Volume | None = self._session.volume
