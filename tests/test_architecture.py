@@ -155,12 +155,25 @@ def test_everything_the_manifest_names_exists() -> None:
 def test_requirements_pin_nothing_and_bring_no_qt() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for requirement in project["dependencies"]:
-        assert re.fullmatch(r"[\w.-]+(\[array\])?>=[\d.]+", requirement), f"{requirement}: lower bounds only"
-        name = re.split(r"[\[>]", requirement)[0].lower()
+        assert re.fullmatch(r"[\w.-]+>=[\d.]+", requirement), f"{requirement}: lower bounds only"
+        name = requirement.split(">")[0].lower()
         assert not name.startswith(("pyqt5", "pyqt6", "pyside")), (
             f"which Qt is used is the user's choice: {requirement}"
         )
     assert project["optional-dependencies"]["all"] == ["napari[all]"]
+
+
+def test_what_is_imported_is_required_and_what_is_required_is_imported() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = {re.split(r"[\[>]", requirement)[0].lower() for requirement in project["dependencies"]}
+    named = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image"}
+    trees = (ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for path in MODULES)
+    nodes = [node for tree in trees for node in tree]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    tops = {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"napari_em_autoclass"}
+    decoders = {"imagecodecs"}  # tifffile takes them from there where a file is compressed
+    assert {named.get(top, top) for top in tops} == required - decoders
 
 
 def test_recipes_are_valid_json_with_a_schema_version() -> None:
