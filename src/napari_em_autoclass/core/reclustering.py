@@ -105,7 +105,7 @@ def _set_classes(
     n_classes = student.head.out_channels
     start = None if afresh else _means(embedding, old, n_classes)
     centres = fit_clusters(embedding, n_classes, seed, n_init=3) if start is None else start
-    centres, labels, within = renew_centres(embedding, centres, n_rounds=4)
+    centres, labels, within = renew_centres(embedding, centres, n_rounds=25 if afresh else 4)
     new_to_old, kept = match_clusters(old, labels, n_classes)
     renamed = np.empty_like(centres)
     renamed[new_to_old] = centres
