@@ -97,11 +97,13 @@ class RunFolder:
             fingerprint=fingerprint(volume),
         )
         folder = cls(path, settings, record, normalisation)
+        was_there = path.exists()
         try:
             (path / "snapshot").mkdir(parents=True, exist_ok=True)
             folder.save_settings(settings)
             folder.save_history(History.of(ClassMap.fresh(settings.n_classes)))
         except OSError as error:
+            _remove_what_was_begun(path, keeps_folder=was_there)
             raise InputError(f"can't write to {path} ({error.strerror or error}); choose another folder") from error
         return folder
 
@@ -251,6 +253,16 @@ def write_atomically(path: Path, content: bytes) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _remove_what_was_begun(path: Path, *, keeps_folder: bool) -> None:
+    """Leave no half run behind, which the next attempt would take for a whole one."""
+    for name in ("run.json", "classes.json"):
+        with suppress(OSError):
+            (path / name).unlink(missing_ok=True)
+    for folder in (path / "snapshot", *(() if keeps_folder else (path,))):
+        with suppress(OSError):  # somebody else's files stay, and their folder
+            folder.rmdir()
 
 
 def _read_json(path: Path, complaint: str) -> dict[str, Any]:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["Trainer"]
 
 _PAUSE_S = 0.03
-# Steps in a row with fewer than two classes in use before a run is called collapsed.
+# Steps in a row with fewer than two classes in effect before a run is called collapsed.
 _COLLAPSED_STEPS = 50
 
 
@@ -72,6 +72,7 @@ class Trainer:
         self.run_id = uuid.uuid4().hex[:12]
         self.settings = settings
         self.view: ViewRequest | None = None
+        self._shown: ViewRequest | None = None
         self.is_paused = False
         self.device = choose_device(settings.device)
         self._volume = volume
@@ -138,14 +139,16 @@ class Trainer:
             self._learner.load_tensors(tensors, has_classes=self._progress.has_classes)
             self.folder.cut_log(self._progress.step)
             self._clock.elapsed_s = self._progress.elapsed_s
+            if self._progress.has_classes and self._fraction() < 1:
+                self._progress = self._progress.replace(stage="learning")  # it was done, but the budget has grown
         else:
             self._learner.begin(self.settings)
-        yield self._snapshot(self.view or middle_view(self._volume))
+        self._shown = self.view
+        yield self._snapshot(self._shown or middle_view(self._volume))
         yield from self._checkpoint()
 
     def _train(self) -> Iterator[Event]:
         pictures, saves = Timer(), Timer()
-        shown = self.view
         while not self._stop and self._fraction() < 1 and self.settings.terms:
             if self.is_paused:
                 self._clock.pause()
@@ -158,8 +161,8 @@ class Trainer:
                 return
             view = self.view
             is_due = pictures.is_due(self.settings.training.snapshot_every_s) and not self.is_paused
-            if view is not None and (view != shown or is_due):
-                shown = view
+            if view is not None and (view != self._shown or is_due):
+                self._shown = view
                 yield self._snapshot(view)
                 pictures.restart()
             if saves.is_due(self.settings.training.checkpoint_every_s) and not self.is_paused:
@@ -179,18 +182,20 @@ class Trainer:
         settings, step, fraction = self.settings, self._progress.step, min(self._fraction(), 1.0)
         learner = self._learner
         is_refining = learner.teacher is not None
+        said: list[Event] = []
         try:
             if not is_refining and fraction >= settings.training.refine_from:
-                yield self._reclustered(afresh=True)
+                said.append(self._reclustered(afresh=True))
                 learner.start_refining()
             elif not is_refining and step and step % settings.training.recluster_steps == 0:
-                yield self._reclustered(afresh=False)
+                said.append(self._reclustered(afresh=False))
             out = learner.step(self._within_memory(settings), step, fraction)
+            self._progress = self._progress.replace(step=step + 1, elapsed_s=self._clock.elapsed())
+            said.append(self._step_done(out, fraction))
         except torch.OutOfMemoryError:
-            yield self._smaller_batch()
-            return
-        self._progress = self._progress.replace(step=step + 1, elapsed_s=self._clock.elapsed())
-        yield self._step_done(out, fraction)
+            said.append(self._smaller_batch())
+        # Said only now: whoever closes at one of these events must not leave half a step to be resumed.
+        yield from said
 
     def _reclustered(self, *, afresh: bool) -> ClassesRemade:
         result = self._learner.recluster(self.settings, self._progress.step, afresh=afresh)
@@ -199,7 +204,9 @@ class Trainer:
 
     def _step_done(self, out: StepOut, fraction: float) -> StepDone:
         effective = math.exp(-sum(share * math.log(share) for share in out.usage if share > 0))
-        self._collapsed_for = self._collapsed_for + 1 if effective < 2 else 0
+        # Of two or three classes one may well be most of the tissue.
+        is_collapsed = effective < min(2.0, 1 + (self.settings.n_classes - 1) / 7)
+        self._collapsed_for = self._collapsed_for + 1 if is_collapsed else 0
         progress = self._progress
         self._log_rows.append(
             {

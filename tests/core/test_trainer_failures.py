@@ -1,0 +1,302 @@
+"""What a training does when something goes wrong: at the door, out of memory, collapsed, interrupted."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_em_autoclass.core.checkpoint import RunFolder
+from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.events import (
+    Notice,
+    RunEnded,
+    RunStarted,
+    SnapshotTaken,
+    StepDone,
+)
+from napari_em_autoclass.core.learner import Learner, StepOut
+from napari_em_autoclass.core.phantom import Phantom
+from napari_em_autoclass.core.predict import predict_blocks
+from napari_em_autoclass.core.run_settings import RunSettings, apply_setting
+from napari_em_autoclass.core.trainer import Trainer
+from napari_em_autoclass.core.volume import Volume
+
+SIZE = (50.0, 4.0, 4.0)
+
+
+@pytest.fixture
+def volume(phantom: Phantom) -> Volume:
+    return Volume(phantom.raw, phantom.voxel_size_nm, "phantom")
+
+
+@pytest.fixture
+def settings(fast_settings: RunSettings) -> RunSettings:
+    """Ten steps: re-clustered after 3, 6; afresh from step 8 on."""
+    return changed(fast_settings, "training.steps=10", "training.recluster_steps=3", "training.threads=1")
+
+
+def changed(settings: RunSettings, *changes: str) -> RunSettings:
+    for change in changes:
+        settings = apply_setting(settings, change)
+    return settings
+
+
+def class_map(run: Path, volume: Volume) -> np.ndarray:
+    return np.concatenate([block.classes.ravel() for block in predict_blocks(RunFolder.open(run).model(), volume)])
+
+
+def curves(run: Path) -> list[dict[str, object]]:
+    return [{key: value for key, value in row.items() if key != "elapsed_s"} for row in RunFolder.open(run).log()]
+
+
+# --- going on --------------------------------------------------------------------------------------------------------
+
+
+# Events: started, sketch, checkpoint, steps 1-3, remade, steps 4-6, remade, steps 7-8, afresh, steps 9-10, ...
+@pytest.mark.parametrize("n_events", [2, 3, 4, 6, 7, 8, 11, 14, 15, 16, 17])
+def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
+    volume: Volume, settings: RunSettings, tmp_path: Path, n_events: int
+) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    for _ in Trainer(volume, settings, run_dir=whole).events():
+        pass
+    running = Trainer(volume, settings, run_dir=parts).events()
+    assert len(list(islice(running, n_events))) == n_events
+    running.close()
+    for _ in Trainer(volume, RunFolder.open(parts).settings, run_dir=parts, resume=True).events():
+        pass
+    assert curves(parts) == curves(whole)
+    expected, progress = RunFolder.open(whole).load_weights()
+    found, _ = RunFolder.open(parts).load_weights()
+    assert progress.step == 10
+    assert found.keys() == expected.keys()
+    assert [name for name in expected if not torch.equal(found[name], expected[name])] == []
+    assert np.array_equal(class_map(parts, volume), class_map(whole, volume))
+
+
+def test_steps_logged_but_not_saved_are_done_again(volume: Volume, settings: RunSettings, tmp_path: Path) -> None:
+    run, killed = tmp_path / "run", tmp_path / "killed"
+    running = Trainer(volume, settings, run_dir=run).events()
+    list(islice(running, 6))
+    running.close()
+    shutil.copytree(run, killed)
+    for _ in Trainer(volume, settings, run_dir=run, resume=True).events():
+        pass
+    # Killed while the log of later steps was written, before their weights were.
+    shutil.copy(run / "log.jsonl", killed / "log.jsonl")
+    with (killed / "log.jsonl").open("a") as log:
+        log.write('{"step": 11, "tot')
+    assert RunFolder.open(killed).load_weights()[1].step == 3
+    for _ in Trainer(volume, settings, run_dir=killed, resume=True).events():
+        pass
+    assert curves(killed) == curves(run)
+    assert [row["step"] for row in curves(killed)] == list(range(1, 11))
+    assert np.array_equal(class_map(killed, volume), class_map(run, volume))
+
+
+def test_closing_a_resumed_run_at_once_leaves_it_as_it_was(
+    volume: Volume, settings: RunSettings, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    for _ in Trainer(volume, settings, run_dir=folder).events():
+        pass
+    weights, progress = RunFolder.open(folder).load_weights()
+    assert progress.step == 10
+    events = Trainer(volume, settings, run_dir=folder, resume=True).events()
+    assert isinstance(next(events), RunStarted)
+    events.close()
+    kept, still = RunFolder.open(folder).load_weights()
+    assert still == progress
+    assert kept.keys() == weights.keys()
+    assert all(torch.equal(kept[name], weights[name]) for name in weights)
+
+
+def test_a_finished_run_learns_on_when_its_budget_grows(volume: Volume, settings: RunSettings, tmp_path: Path) -> None:
+    for _ in Trainer(volume, settings, run_dir=tmp_path / "run").events():
+        pass
+    longer = changed(settings, "training.steps=13")
+    events = list(Trainer(volume, longer, run_dir=tmp_path / "run", resume=True).events())
+    assert [event.step for event in events if isinstance(event, StepDone)] == [11, 12, 13]
+    assert [event.stage for event in events if isinstance(event, SnapshotTaken)] == ["learning", "done"]
+    assert [row["step"] for row in curves(tmp_path / "run")] == list(range(1, 14))
+
+
+def test_a_finished_run_that_is_resumed_ends_at_once(volume: Volume, settings: RunSettings, tmp_path: Path) -> None:
+    for _ in Trainer(volume, settings, run_dir=tmp_path / "run").events():
+        pass
+    before = class_map(tmp_path / "run", volume)
+    events = list(Trainer(volume, settings, run_dir=tmp_path / "run", resume=True).events())
+    assert not any(isinstance(event, StepDone) for event in events)
+    assert isinstance(events[-1], RunEnded)
+    assert events[-1].reason == "finished"
+    assert np.array_equal(class_map(tmp_path / "run", volume), before)
+
+
+# --- at the door -----------------------------------------------------------------------------------------------------
+
+
+def noise(shape: tuple[int, int, int]) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+
+
+REFUSED = {
+    "constant": (np.full((5, 64, 64), 7, np.uint8), "constant"),
+    "NaN": (np.where(noise((5, 64, 64)) < 9, np.nan, 1.0 * noise((5, 64, 64))), "NaN"),
+    "two sections": (noise((2, 64, 64)), "at least 3"),
+    "smaller than a tile": (noise((5, 64, 62)), "larger than the section"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_stack_of_no_use_is_refused_and_nothing_is_created(settings: RunSettings, tmp_path: Path, case: str) -> None:
+    data, complaint = REFUSED[case]
+    with pytest.raises(InputError, match=complaint) as raised:
+        Trainer(Volume(data, SIZE, "mine"), settings, run_dir=tmp_path / "run")
+    assert "\n" not in str(raised.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_gpu_is_refused_and_nothing_is_created(
+    volume: Volume, settings: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="cuda"):
+        Trainer(volume, changed(settings, "device=cuda"), run_dir=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_holds_a_run_is_refused(volume: Volume, settings: RunSettings, tmp_path: Path) -> None:
+    Trainer(volume, settings, run_dir=tmp_path / "run")
+    before = (tmp_path / "run" / "run.json").read_bytes()
+    with pytest.raises(InputError, match="already holds a run"):
+        Trainer(volume, settings.replace(seed=1), run_dir=tmp_path / "run")
+    assert (tmp_path / "run" / "run.json").read_bytes() == before
+
+
+def test_resuming_wants_a_run(volume: Volume, settings: RunSettings, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="not a run folder"):
+        Trainer(volume, settings, run_dir=tmp_path / "none", resume=True)
+    with pytest.raises(InputError, match="name the folder"):
+        Trainer(volume, settings, resume=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resuming_wants_the_same_volume(volume: Volume, settings: RunSettings, tmp_path: Path) -> None:
+    Trainer(volume, settings, run_dir=tmp_path / "run")
+    other = Volume(255 - np.asarray(volume.data), volume.voxel_size_nm, "other")
+    with pytest.raises(InputError, match="another volume"):
+        Trainer(other, settings, run_dir=tmp_path / "run", resume=True)
+
+
+def test_resuming_before_the_first_checkpoint_says_so(volume: Volume, settings: RunSettings, tmp_path: Path) -> None:
+    Trainer(volume, settings, run_dir=tmp_path / "run")
+    with pytest.raises(InputError, match="no weights yet"):
+        list(Trainer(volume, settings, run_dir=tmp_path / "run", resume=True).events())
+
+
+# --- memory and numbers ----------------------------------------------------------------------------------------------
+
+
+class SmallMemory:
+    """A device that holds at most `room` tiles, in place of `Learner.step`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+        self.room, self.tried = room, list[int]()
+        step = Learner.step
+
+        def limited(learner: Learner, settings: RunSettings, number: int, fraction: float) -> StepOut:
+            self.tried.append(settings.training.tiles_per_step)
+            if settings.training.tiles_per_step > self.room:
+                raise torch.OutOfMemoryError("not enough")
+            return step(learner, settings, number, fraction)
+
+        monkeypatch.setattr(Learner, "step", limited)
+
+
+def test_short_memory_halves_the_tiles_and_says_so(
+    volume: Volume, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = SmallMemory(monkeypatch, room=2)
+    events = list(Trainer(volume, changed(settings, "training.tiles_per_step=9", "training.steps=3")).events())
+    assert memory.tried == [9, 4, 2, 2, 2]
+    notices = [event.message for event in events if isinstance(event, Notice)]
+    assert ["4 tiles" in notices[0], "2 tiles" in notices[1], len(notices)] == [True, True, 2]
+    assert [event.step for event in events if isinstance(event, StepDone)] == [1, 2, 3]
+
+
+def test_memory_too_small_for_one_tile_says_what_to_do(
+    volume: Volume, settings: RunSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    SmallMemory(monkeypatch, room=0)
+    with pytest.raises(InputError, match=r"tiles\.size_px.*classifier\.width"):
+        list(Trainer(volume, settings, run_dir=tmp_path / "run").events())
+    assert len(class_map(tmp_path / "run", volume)) == volume.data.size
+
+
+def test_classes_made_before_memory_ran_short_are_still_announced(
+    volume: Volume, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = SmallMemory(monkeypatch, room=2)
+    names: list[str] = []
+    for event in Trainer(volume, settings).events():
+        names.append(type(event).__name__)
+        if isinstance(event, StepDone):
+            memory.room = 1 if event.step == 3 else memory.room
+    after = names[names.index("ClassesRemade") :]
+    assert after[:2] == ["ClassesRemade", "Notice"]
+    assert names.count("StepDone") == 10
+
+
+@pytest.mark.parametrize("bad", ["nan", "inf"])
+def test_a_loss_that_is_not_finite_surfaces_and_the_last_checkpoint_stays(
+    volume: Volume, settings: RunSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bad: str
+) -> None:
+    from napari_em_autoclass.core import learner
+
+    true_objective = learner.objective
+
+    def spoilt(terms, batch, state):
+        out = true_objective(terms, batch, state)
+        return out._replace(total=out.total * (float(bad) if state.step == 4 else 1.0))
+
+    monkeypatch.setattr(learner, "objective", spoilt)
+    with pytest.raises(FloatingPointError, match="step 4"):
+        list(Trainer(volume, settings, run_dir=tmp_path / "run").events())
+    weights, progress = RunFolder.open(tmp_path / "run").load_weights()
+    assert progress.step == 0
+    assert all(tensor.isfinite().all() for tensor in weights.values())
+
+
+def test_an_error_of_a_step_surfaces_with_its_type(
+    volume: Volume, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> StepOut:
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr(Learner, "step", broken)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        list(Trainer(volume, settings).events())
+
+
+def test_a_disk_that_is_full_surfaces_and_the_last_checkpoint_stays(
+    volume: Volume, settings: RunSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    trainer = Trainer(volume, settings, run_dir=tmp_path / "run")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        for event in trainer.events():
+            if isinstance(event, StepDone):
+                monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.undo()
+    assert RunFolder.open(tmp_path / "run").load_weights()[1].step == 0
+    assert [path for path in (tmp_path / "run").rglob("*") if "partial" in path.name] == []
