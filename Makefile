@@ -4,7 +4,8 @@
 
 BIN := .venv/bin
 ON_DISPLAY := scripts/xvfb.sh
-PYTEST := $(ON_DISPLAY) $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+# One thread each: processes that all use all cores wait for each other most of the time.
+PYTEST := OMP_NUM_THREADS=1 $(ON_DISPLAY) $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
 VOLUME ?=
 ARGS ?=
 
