@@ -79,8 +79,10 @@ def test_with_a_display_napari_opens_on_the_stack(
     em_autoclass: Any, stack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gui_demo = pytest.importorskip("napari_em_autoclass.gui.demo")
-    opened: list[tuple[tuple[int, int, int], Path]] = []
-    monkeypatch.setattr(gui_demo, "run_demo", lambda volume, out: opened.append((volume.shape_zyx, out)))
+    opened: list[object] = []
+    monkeypatch.setattr(
+        gui_demo, "run_demo", lambda volume, out, **wishes: opened.append((volume.shape_zyx, out, wishes))
+    )
     monkeypatch.setattr(demo_module, "_why_no_window", lambda: None)
-    assert em_autoclass("demo", stack, "--out", tmp_path / "out").code == 0
-    assert opened == [((6, 128, 128), tmp_path / "out")]
+    assert em_autoclass("demo", stack, "--out", tmp_path / "out", "--seconds", 5, "--classes", 7).code == 0
+    assert opened == [((6, 128, 128), tmp_path / "out", {"seconds": 5.0, "n_classes": 7})]

@@ -52,7 +52,7 @@ def test_classes_of_another_shape_are_refused(volume: Volume, classes: np.ndarra
 
 def test_classes_show_in_their_colours_with_their_shares(volume: Volume, classes: np.ndarray) -> None:
     class_map = ClassMap.fresh(5)
-    picture = draw_picture(picture_sections(volume, classes), class_map, volume.voxel_size_nm, volume.name)
+    picture = draw_picture(picture_sections(volume, classes), class_map, volume.voxel_size_nm, (volume.name, ""))
     shown = [share_of(picture, class_map.color_of(i)) for i in range(1, 6)]
     # Class 3 fills one third of two sections and all of one: as much again and more as class 1 and class 2 have.
     assert shown[0] == pytest.approx(shown[1], rel=0.03)
@@ -62,15 +62,15 @@ def test_classes_show_in_their_colours_with_their_shares(volume: Volume, classes
 
 def test_merged_classes_show_in_one_colour(volume: Volume, classes: np.ndarray) -> None:
     class_map = ClassMap.fresh(3).merge((1, 3), "both")
-    picture = draw_picture(picture_sections(volume, classes), class_map, volume.voxel_size_nm, "")
+    picture = draw_picture(picture_sections(volume, classes), class_map, volume.voxel_size_nm, ("", ""))
     assert share_of(picture, ClassMap.fresh(3).color_of(3)) == 0
     assert share_of(picture, class_map.color_of(3)) > share_of(picture, class_map.color_of(2))
 
 
 def test_the_picture_keeps_the_physical_proportions(classes: np.ndarray, volume: Volume) -> None:
     sections = picture_sections(volume, classes)[:1]
-    flat = draw_picture(sections, ClassMap.fresh(3), (50.0, 4.0, 4.0), "")
-    tall = draw_picture(sections, ClassMap.fresh(3), (50.0, 8.0, 4.0), "")
+    flat = draw_picture(sections, ClassMap.fresh(3), (50.0, 4.0, 4.0), ("", ""))
+    tall = draw_picture(sections, ClassMap.fresh(3), (50.0, 8.0, 4.0), ("", ""))
     # 60 px across are 480 px of picture: 40 px down are 320, or 640 if they are twice as long.
     assert tall.height - flat.height == 320
 
@@ -78,7 +78,7 @@ def test_the_picture_keeps_the_physical_proportions(classes: np.ndarray, volume:
 def test_grey_values_of_any_range_fill_the_picture(classes: np.ndarray, rng: np.random.Generator) -> None:
     grey = rng.normal(0, 1, (40, 60))
     same = [
-        draw_picture([PictureSection(0, raw, classes[0])], ClassMap.fresh(3), (50.0, 4.0, 4.0), "")
+        draw_picture([PictureSection(0, raw, classes[0])], ClassMap.fresh(3), (50.0, 4.0, 4.0), ("", ""))
         for raw in (grey, grey * 1e-4, (grey * 1000 + 30000).astype(np.uint16))
     ]
     assert np.abs(np.asarray(same[0], int) - np.asarray(same[1], int)).max() <= 1
@@ -87,14 +87,14 @@ def test_grey_values_of_any_range_fill_the_picture(classes: np.ndarray, rng: np.
 
 def test_a_constant_section_and_unclassified_voxels_can_be_drawn() -> None:
     section = PictureSection(0, np.full((8, 8), 5, np.uint8), np.zeros((8, 8), np.uint8))
-    assert draw_picture([section], ClassMap.fresh(3), (1.0, 1.0, 1.0), "").mode == "RGB"
+    assert draw_picture([section], ClassMap.fresh(3), (1.0, 1.0, 1.0), ("", "")).mode == "RGB"
 
 
 def test_many_classes_and_long_or_foreign_names_fit(volume: Volume) -> None:
     every = np.arange(9 * 40 * 60).reshape(9, 40, 60) % 254 + 1
     class_map = ClassMap.fresh(254).rename(1, "Mitochondrien-Außenmembran und 線粒體")
     sections = picture_sections(volume, every.astype(np.uint8))
-    assert draw_picture(sections, class_map, volume.voxel_size_nm, "x" * 300).width < 2000
+    assert draw_picture(sections, class_map, volume.voxel_size_nm, ("x" * 300, "y" * 300)).width < 2000
 
 
 def test_a_picture_is_a_whole_file_or_none(

@@ -26,7 +26,8 @@ from napari_em_autoclass.cli.train import Wishes, train_into
 from napari_em_autoclass.core.errors import InputError
 
 if TYPE_CHECKING:
-    from napari_em_autoclass.core.volume import Volume
+    from napari_em_autoclass.core.class_map import ClassMap
+    from napari_em_autoclass.core.volume import ArrayLike, Volume
 
 __all__ = ["demo"]
 
@@ -73,7 +74,7 @@ def demo(
     if reason is None:
         from napari_em_autoclass.gui.demo import run_demo
 
-        run_demo(stack, out)
+        run_demo(stack, out, seconds=seconds, n_classes=settings.n_classes)
         return
     typer.echo(f"working without a window, since {reason}")
     train_into(out / "run", stack, settings)
@@ -89,13 +90,31 @@ def _write_results(out: Path, stack: Volume, labels: Path | None) -> None:
     classes = out / "classes.ome.zarr"
     write_classes(folder, stack, classes, Writing())
     found, _ = read_class_map(classes)
-    picture = save_picture(out / "picture.png", stack, found, folder.history.present)
+    class_map, note = folder.history.present, ""
+    if labels is not None:
+        class_map, note = _named_by_truth(class_map, found, labels), "classes named by what they mostly lie in"
+    picture = save_picture(out / "picture.png", stack, found, class_map, note)
     if labels is not None:
         figures = scores_with_labels(found, str(labels))
         typer.echo(f"merged_miou {figures['merged_miou']:.3f} against the truth (1 is perfect)")
     typer.echo(f"class map   {classes}")
     typer.echo(f"picture     {picture}")
     typer.echo(f"run folder  {out / 'run'}")
+
+
+def _named_by_truth(class_map: ClassMap, classes: ArrayLike, labels: Path) -> ClassMap:
+    """Name each class by the structure that most of its voxels belong to, for the eyes of who looks at the picture."""
+    from napari_em_autoclass.core.scores.labelled import count_with_labels
+    from napari_em_autoclass.io.class_map_file import read_class_map
+
+    truth, told = read_class_map(labels)
+    counts = count_with_labels(classes, truth)
+    table = counts.fitted + counts.tested  # (K + 1, G + 1)
+    for class_id in range(1, min(class_map.n_classes + 1, len(table))):
+        structure = told.names.get(int(table[class_id].argmax()))
+        if structure is not None and table[class_id].any():
+            class_map = class_map.rename(class_id, f"{class_id}: {structure}")
+    return class_map
 
 
 def _made_up_stack(out: Path) -> tuple[Volume, Path]:

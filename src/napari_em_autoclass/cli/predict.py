@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_em_autoclass.cli.allocator import return_large_arrays
 from napari_em_autoclass.cli.info import run_facts
 from napari_em_autoclass.cli.options import (
     AxesOption,
@@ -82,6 +83,7 @@ def predict(
 
     folder = RunFolder.open(run)
     stack = StackRequest(volume, voxel_size, dataset, level, axes, roi).open()
+    return_large_arrays()
     with _threads(threads):
         write_classes(folder, stack, out, Writing(probabilities, merged, overwrite, as_json, device))
     _say_where(out, probabilities, as_json)

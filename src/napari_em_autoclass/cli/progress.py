@@ -84,13 +84,18 @@ def _watched_in_lines(items: Iterable[T], total: int, verb: str) -> Iterator[T]:
     for done, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
-        if now - said >= _LINE_EVERY_S:
+        if now - said >= _LINE_EVERY_S and done < total:
             said = now
             typer.echo(f"{verb}: {done / total:4.0%}, {spelled_duration((now - began) * (total - done) / done)} left")
 
 
 def _bar(console: Console) -> Progress:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=28), TextColumn("{task.fields[figures]}"))
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        TextColumn("{task.fields[figures]}"),
+    )
     return Progress(*columns, console=console)
 
 

@@ -33,7 +33,7 @@ _MARGIN: Final = 28
 _LEFT: Final = 120  # names of the sections
 _HEAD: Final = 104  # title and heads of the columns
 _FOOT: Final = 40  # lengths of the axes
-_LEGEND: Final = 250
+_LEGEND: Final = 300
 _ROW: Final = 24  # one line of the legend
 _INK: Final = (34, 34, 34)
 _FAINT: Final = (110, 110, 110)
@@ -59,7 +59,9 @@ class PictureSection:
     classes: NDArray[np.uint8]
 
 
-def save_picture(path: str | os.PathLike[str], volume: Volume, classes: ArrayLike, class_map: ClassMap) -> Path:
+def save_picture(
+    path: str | os.PathLike[str], volume: Volume, classes: ArrayLike, class_map: ClassMap, note: str = ""
+) -> Path:
     """Write a PNG of three sections of `volume` with their classes, atomically, and return its path.
 
     Parameters
@@ -68,6 +70,7 @@ def save_picture(path: str | os.PathLike[str], volume: Volume, classes: ArrayLik
     volume : the EM stack
     classes : shape (Z, Y, X) as the volume, uint8, ids 0..K; only three sections are read
     class_map : names, colours and merges
+    note : a line below the title
 
     Raises
     ------
@@ -78,7 +81,7 @@ def save_picture(path: str | os.PathLike[str], volume: Volume, classes: ArrayLik
     """
     path = Path(path)
     sections = picture_sections(volume, classes)
-    picture = draw_picture(sections, class_map, volume.voxel_size_nm, volume.name)
+    picture = draw_picture(sections, class_map, volume.voxel_size_nm, (volume.name, note))
     partial = path.with_name(f".{path.name}.partial")
     try:
         picture.save(partial, format="PNG", optimize=True)
@@ -113,7 +116,10 @@ def picture_sections(volume: Volume, classes: ArrayLike, count: int = 3) -> tupl
 
 
 def draw_picture(
-    sections: Sequence[PictureSection], class_map: ClassMap, voxel_size_nm: tuple[float, float, float], title: str
+    sections: Sequence[PictureSection],
+    class_map: ClassMap,
+    voxel_size_nm: tuple[float, float, float],
+    title: tuple[str, str],
 ) -> Image.Image:
     """Return the picture: a row per section, the columns EM and classes, and the legend beside them.
 
@@ -122,7 +128,7 @@ def draw_picture(
     sections : at least one, all of one shape
     class_map : names, colours and merges
     voxel_size_nm : (z, y, x) in nm
-    title : what the stack is called
+    title : what the stack is called, and a line below
     """
     height, width = sections[0].raw.shape
     panel = (_PANEL, max(24, round(_PANEL * height * voxel_size_nm[1] / (width * voxel_size_nm[2]))))
@@ -161,11 +167,12 @@ def _plain(text: str, longest: int) -> str:
 
 
 def _draw_heads(
-    draw: ImageDraw.ImageDraw, title: str, class_map: ClassMap, voxel_size_nm: tuple[float, float, float]
+    draw: ImageDraw.ImageDraw, title: tuple[str, str], class_map: ClassMap, voxel_size_nm: tuple[float, float, float]
 ) -> None:
     size = " x ".join(f"{length:g}" for length in voxel_size_nm)
-    draw.text((_LEFT, 18), _plain(title, 70), _INK, _font(26))
-    draw.text((_LEFT, 50), f"voxel {size} nm (z, y, x), {class_map.n_classes} classes", _FAINT, _font(15))
+    draw.text((_LEFT, 18), _plain(title[0], 70), _INK, _font(26))
+    facts = f"voxel {size} nm (z, y, x), {class_map.n_classes} classes"
+    draw.text((_LEFT, 50), _plain("; ".join(fact for fact in (facts, title[1]) if fact), 150), _FAINT, _font(15))
     for left, name in (
         (_LEFT, "EM"),
         (_LEFT + _PANEL + _GAP, "classes"),
@@ -249,7 +256,7 @@ def _draw_legend(
         y = top + number * _ROW
         draw.rectangle((left, y + 2, left + 26, y + _ROW - 5), fill=color, outline=_INK)
         draw.text((left + 92, y + _ROW // 2 - 1), f"{share:.1%}", _INK, _font(15), anchor="rm")
-        draw.text((left + 104, y + _ROW // 2 - 1), _plain(name, 20), _INK, _font(15), anchor="lm")
+        draw.text((left + 104, y + _ROW // 2 - 1), _plain(name, 27), _INK, _font(15), anchor="lm")
     if len(listed) < len(rows):
         rest = f"and {len(rows) - len(listed)} more"
         draw.text((left + 104, top + len(listed) * _ROW + _ROW // 2 - 1), rest, _FAINT, _font(15), anchor="lm")
