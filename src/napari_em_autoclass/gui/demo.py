@@ -9,7 +9,6 @@ import napari
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.dock import AutoclassDock
 from napari_em_autoclass.gui.layers import add_volume
-from napari_em_autoclass.gui.wishes import Wishes
 
 __all__ = ["open_demo", "run_demo"]
 
@@ -31,5 +30,7 @@ def open_demo(
     dock = AutoclassDock(viewer)
     viewer.window.add_dock_widget(dock, name="EM Autoclass", area="right")
     dock.stack_panel.choose(layer)
-    dock.session.start(Wishes(n_classes=n_classes, seconds=seconds), out_dir / "run")
+    dock.training_panel.classes_box.setValue(n_classes)
+    dock.training_panel.minutes_box.setValue(seconds / 60)
+    dock.session.start(dock.training_panel.wishes, out_dir / "run")
     return viewer, dock

@@ -1,0 +1,63 @@
+"""Decisions are undoable and saved once after several quick edits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from napari_em_autoclass.core.class_map import ClassMap, History
+from napari_em_autoclass.gui.decisions import Decisions
+
+
+@pytest.fixture
+def saved() -> list[History]:
+    return []
+
+
+@pytest.fixture
+def decisions(qtbot: Any, saved: list[History]) -> Decisions:
+    made = Decisions(saved.append)
+    made.begin(History.of(ClassMap.fresh(4)))
+    yield made
+    made.close()
+
+
+def test_quick_edits_are_saved_once_and_completely(qtbot: Any, decisions: Decisions, saved: list[History]) -> None:
+    for name in ("a", "ab", "abc"):
+        decisions.do(decisions.class_map.rename(1, name))
+    assert saved == []
+    qtbot.waitUntil(lambda: len(saved) == 1, timeout=2000)
+    assert saved[0].present.name_of(1) == "abc"
+    assert len(saved[0].past) == 3
+
+
+def test_an_edit_that_changes_nothing_is_none(qtbot: Any, decisions: Decisions) -> None:
+    with qtbot.assertNotEmitted(decisions.changed):
+        decisions.do(ClassMap.fresh(4))
+        decisions.undo()
+        decisions.redo()
+
+
+def test_undo_and_redo_are_told_and_saved(qtbot: Any, decisions: Decisions, saved: list[History]) -> None:
+    decisions.do(decisions.class_map.merge([1, 2]))
+    with qtbot.waitSignal(decisions.changed, check_params_cb=lambda c: c == ClassMap.fresh(4)):
+        decisions.undo()
+    decisions.redo()
+    decisions.close()
+    assert saved[-1].present.members(1) == (1, 2)
+
+
+def test_another_run_saves_what_was_open_first(decisions: Decisions, saved: list[History]) -> None:
+    decisions.do(decisions.class_map.rename(1, "axon"))
+    decisions.begin(History.of(ClassMap.fresh(7)))
+    assert [history.present.n_classes for history in saved] == [4]
+    assert decisions.class_map.n_classes == 7
+
+
+def test_before_the_first_run_there_is_nothing_to_decide(qtbot: Any) -> None:
+    decisions = Decisions(lambda history: None)
+    decisions.do(ClassMap.fresh(4))
+    decisions.undo()
+    assert decisions.class_map is None
+    assert decisions.history is None

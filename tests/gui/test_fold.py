@@ -1,0 +1,37 @@
+"""A title that folds what is below it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QToolButton
+
+from napari_em_autoclass.gui.fold import Fold
+
+
+def test_a_click_on_the_title_folds_and_unfolds(qtbot: Any) -> None:
+    fold = Fold("2  Learn", QLabel("body"))
+    qtbot.addWidget(fold)
+    fold.show()
+    button = fold.findChild(QToolButton)
+    with qtbot.waitSignal(fold.toggled, check_params_cb=lambda is_open: not is_open):
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert fold.body.isHidden()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    assert fold.body.isVisible()
+
+
+def test_it_can_begin_folded(qtbot: Any) -> None:
+    fold = Fold("More settings", QLabel("body"), is_open=False)
+    qtbot.addWidget(fold)
+    assert fold.body.isHidden()
+    fold.set_open(True)
+    assert fold.is_open
+
+
+def test_a_summary_never_widens_it(qtbot: Any) -> None:
+    fold = Fold("1  Stack", QLabel("body"))
+    qtbot.addWidget(fold)
+    fold.set_summary("a long line " * 50)
+    assert fold.minimumSizeHint().width() < 200

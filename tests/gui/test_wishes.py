@@ -1,0 +1,62 @@
+"""From what is set in the dock to the settings of a run."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.events import ViewRequest
+from napari_em_autoclass.core.run_settings import load_recipe
+from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.gui.wishes import RunOrder, Wishes, open_classify, open_trainer, settings_of, with_weights
+
+
+def test_wishes_stand_above_the_recipe() -> None:
+    settings = settings_of(Wishes(n_classes=7, seconds=12.5, weights={"balance": 2.5}))
+    assert (settings.n_classes, settings.training.seconds, settings.training.steps) == (7, 12.5, None)
+    assert {term.kind: term.weight for term in settings.terms}["balance"] == 2.5
+
+
+def test_one_core_stays_with_the_viewer_unless_a_number_was_set() -> None:
+    assert settings_of(Wishes()).training.threads == max(1, (os.cpu_count() or 2) - 1)
+    base = load_recipe("neighbour-forecast")
+    advanced = base.replace(training=base.training.replace(threads=3))
+    assert settings_of(Wishes(advanced=advanced)).training.threads == 3
+
+
+def test_advanced_settings_are_kept() -> None:
+    advanced = load_recipe("neighbour-forecast").replace(seed=42, working_pixel_nm=10.0)
+    settings = settings_of(Wishes(advanced=advanced))
+    assert (settings.seed, settings.working_pixel_nm) == (42, 10.0)
+
+
+def test_a_recipe_that_counts_steps_keeps_its_steps() -> None:
+    settings = settings_of(Wishes(recipe="filters", seconds=None))
+    assert (settings.training.seconds, settings.training.steps) == (None, 1)
+
+
+def test_bad_wishes_are_refused_in_words() -> None:
+    with pytest.raises(InputError, match="n_classes"):
+        settings_of(Wishes(n_classes=1))
+    with pytest.raises(InputError, match="weight"):
+        with_weights(load_recipe("neighbour-forecast"), {"balance": -1.0})
+
+
+def test_weights_of_terms_the_recipe_lacks_are_passed_over() -> None:
+    settings = load_recipe("filters")
+    assert with_weights(settings, {"balance": 2.0}) == settings
+
+
+def test_a_run_and_the_views_of_its_folder_agree(phantom: Any, fast_settings: Any, tmp_path: Any) -> None:
+    volume = Volume(phantom.raw, phantom.voxel_size_nm, "phantom")
+    order = RunOrder(volume, Wishes(n_classes=4, seconds=None, advanced=fast_settings), tmp_path / "run")
+    trainer = open_trainer(order)
+    trainer.view = ViewRequest(2, 0, 64, 0, 64, serial=5)
+    last = [event for event in trainer.events() if type(event).__name__ == "SnapshotTaken"][-1]
+    again = open_classify(tmp_path / "run", volume)(trainer.view)
+    np.testing.assert_array_equal(again.classes, last.classes)
+    assert again.stage == "done"
