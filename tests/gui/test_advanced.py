@@ -27,14 +27,16 @@ def test_unless_it_is_looked_at_it_has_nothing_to_say(advanced: AdvancedSettings
 def test_looked_at_it_shows_the_recipe(qtbot: Any, advanced: AdvancedSettings) -> None:
     advanced.show_recipe()
     qtbot.waitUntil(lambda: advanced.form is not None, timeout=20_000)
-    assert advanced.settings == load_recipe("neighbour-forecast")
+    assert advanced.settings is None  # nothing was edited
+    advanced.form.editors["seed"].widget.setValue(7)
+    assert advanced.settings == load_recipe("neighbour-forecast").replace(seed=7)
     assert "n_classes" not in advanced.form.editors  # has its place in the panel
 
 
 def test_another_recipe_replaces_the_form(qtbot: Any, advanced: AdvancedSettings) -> None:
     advanced.show_recipe()
     advanced.set_recipe("filters", load=True)  # while the first one is still being loaded
-    qtbot.waitUntil(lambda: getattr(advanced.settings, "recipe", "") == "filters", timeout=20_000)
+    qtbot.waitUntil(lambda: advanced.form is not None and advanced.form.value.recipe == "filters", timeout=20_000)
 
 
 def test_a_recipe_not_looked_at_yet_does_not_borrow_the_form_of_the_last(

@@ -37,7 +37,8 @@ def test_the_device_comes_with_its_reason(header: Header, fake_run: Any) -> None
 def test_a_healthy_run_is_green_and_short(header: Header, fake_run: Any) -> None:
     header.show_event(fake_run().started())
     header.show_event(fake_run().step(1, effective=3.6))
-    assert header.in_use.text() == "4 of 4 classes in use"
+    assert header.in_use.text() == "4 / 4 classes"
+    assert "4 of 4 classes in use" in header.in_use.toolTip()
     assert header.warning.isHidden()
 
 

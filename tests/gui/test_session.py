@@ -152,3 +152,18 @@ def test_closing_ends_the_worker_without_a_word(qtbot: Any, session: Session, ru
 def test_the_sentence_of_a_user_error_is_its_message() -> None:
     assert sentence_for(InputError("too small; choose another")) == "too small; choose another"
     assert "ZeroDivisionError" in sentence_for(ZeroDivisionError())
+
+
+def test_the_same_wishes_go_on_with_the_last_run_and_others_begin_anew(
+    qtbot: Any, session: Session, tmp_path: Path, runs: list[Any]
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "weights.safetensors").touch()
+    for wishes, into in ((Wishes(), folder), (Wishes(seconds=7), None), (Wishes(n_classes=9), None)):
+        session.start(wishes, into)
+        qtbot.waitUntil(lambda: session.state is RunState.LEARNING, timeout=3000)
+        session.stop()
+        qtbot.waitUntil(lambda: session.state is RunState.IDLE, timeout=3000)
+    assert [run.order.resume for run in runs] == [False, True, False]
+    assert [run.order.run_dir == folder for run in runs] == [True, True, False]

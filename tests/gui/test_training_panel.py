@@ -107,3 +107,18 @@ def test_what_cannot_change_while_learning_is_disabled(qtbot: Any, panel: Traini
 def test_bars_take_the_colours_of_the_classes(panel: TrainingPanel) -> None:
     panel.set_class_colors(ClassMap.fresh(4).merge([1, 2]))
     assert panel.curves._brushes[0] == panel.curves._brushes[1]
+
+
+def test_after_a_run_the_button_offers_to_learn_more_until_the_classes_change(
+    qtbot: Any, panel: TrainingPanel, session: Session, tmp_path: Any
+) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "weights.safetensors").touch()
+    session.start(panel.wishes, folder)
+    qtbot.waitUntil(lambda: session.state is RunState.LEARNING, timeout=3000)
+    session.stop()
+    qtbot.waitUntil(lambda: session.state is RunState.IDLE, timeout=3000)
+    assert panel.learn_button.text() == "Learn more"
+    panel.classes_box.setValue(21)
+    assert panel.learn_button.text() == "Learn"

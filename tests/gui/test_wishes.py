@@ -60,3 +60,15 @@ def test_a_run_and_the_views_of_its_folder_agree(phantom: Any, fast_settings: An
     again = open_classify(tmp_path / "run", volume)(trainer.view)
     np.testing.assert_array_equal(again.classes, last.classes)
     assert again.stage == "done"
+
+
+def test_a_run_that_goes_on_keeps_its_settings_and_gets_more_time(
+    phantom: Any, fast_settings: Any, tmp_path: Any
+) -> None:
+    volume = Volume(phantom.raw, phantom.voxel_size_nm, "phantom")
+    first = RunOrder(volume, Wishes(n_classes=4, seconds=None, advanced=fast_settings), tmp_path / "run")
+    list(open_trainer(first).events())
+    again = open_trainer(RunOrder(volume, Wishes(n_classes=4, seconds=100.0), tmp_path / "run", resume=True))
+    assert again.settings.tiles == fast_settings.tiles
+    assert again.settings.training.seconds > 100
+    assert again.settings.training.steps is None

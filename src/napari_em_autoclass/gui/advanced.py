@@ -32,6 +32,7 @@ class AdvancedSettings(QWidget):
         self._recipe = ""
         self._shown = ""
         self._form: SettingsForm | None = None
+        self._loaded: RunSettings | None = None
         self._worker: TaskWorker | None = None
         self._waiting = QLabel("Loading…")
         layout = QVBoxLayout(self)
@@ -45,7 +46,7 @@ class AdvancedSettings(QWidget):
 
     @property
     def settings(self) -> RunSettings | None:
-        """The settings as edited; None if the form was never opened for this recipe.
+        """The settings as edited; None if nothing was edited for this recipe.
 
         Raises
         ------
@@ -54,7 +55,8 @@ class AdvancedSettings(QWidget):
         """
         if self._form is None or self._shown != self._recipe:
             return None
-        return cast("RunSettings", self._form.value)
+        edited = cast("RunSettings", self._form.value)
+        return None if edited == self._loaded else edited
 
     def set_recipe(self, name: str, load: bool) -> None:
         """Take another recipe; its form is built at once if `load`, else when it is looked at."""
@@ -93,7 +95,7 @@ class AdvancedSettings(QWidget):
             self._form.deleteLater()
         weights = frozenset(f"terms.{term.kind}.weight" for term in settings.terms)
         self._form = SettingsForm(settings, _ELSEWHERE | weights)
-        self._shown = settings.recipe
+        self._shown, self._loaded = settings.recipe, settings
         self._waiting.setVisible(False)
         if layout is not None:
             layout.addWidget(self._form)

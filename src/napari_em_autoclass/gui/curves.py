@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 from superqt.utils import qthrottled
 
@@ -17,6 +17,7 @@ __all__ = ["Curves"]
 _LINE_COLORS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2")
 _MAX_POINTS = 1000
 _HEIGHT_PX = 84
+_LEGEND_LETTERS = 56
 
 
 class Curves(QWidget):
@@ -35,11 +36,9 @@ class Curves(QWidget):
         self._bars = pg.BarGraphItem(x=[], height=[], width=0.8)
         self._usage_plot.addItem(self._bars)
         self._legend = QLabel()
-        self._legend.setWordWrap(True)
-        policy = self._legend.sizePolicy()
-        policy.setHeightForWidth(False)  # else the dock's scroll area gives each part its preferred, not least, height
-        self._legend.setSizePolicy(policy)
-        self._legend.setMinimumHeight(2 * self._legend.fontMetrics().lineSpacing() - 6)
+        self._legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._legend.setFixedHeight(2 * self._legend.fontMetrics().lineSpacing() - 6)
+        self._legend.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         plots = QHBoxLayout()
         plots.setSpacing(4)
         plots.addWidget(self._loss_plot, 3)
@@ -124,10 +123,7 @@ class Curves(QWidget):
         if values.size:
             low, high = (float(limit) for limit in np.percentile(values, (0, 98)))
             self._loss_plot.setYRange(low, max(high, low + 1e-3), padding=0.05)
-        names = (
-            f'<span style="color:{_color(i)}">━</span> {kind.replace("_", " ")}' for i, kind in enumerate(self._values)
-        )
-        self._legend.setText(f'<span style="font-size:7pt">{" &nbsp;".join(names)}</span>')
+        self._legend.setText(_legend(list(self._values)))
 
     def _recolor_axes(self) -> None:
         color = self.palette().windowText().color()
@@ -135,6 +131,18 @@ class Curves(QWidget):
             for side in ("left", "bottom"):
                 plot.getAxis(side).setTextPen(color)
                 plot.getAxis(side).setPen(color)
+
+
+def _legend(kinds: list[str]) -> str:
+    """Return the names in their lines' colours, on lines of our own: with Qt's word wrap the dock would scroll."""
+    rows, length = [""], 0
+    for number, kind in enumerate(kinds):
+        length += len(kind) + 4
+        if length > _LEGEND_LETTERS and rows[-1]:
+            rows.append("")
+            length = len(kind) + 4
+        rows[-1] += f'<span style="color:{_color(number)}">━</span> {kind.replace("_", " ")} &nbsp;'
+    return f'<span style="font-size:7pt">{"<br>".join(rows)}</span>'
 
 
 def _color(number: int) -> str:

@@ -190,10 +190,12 @@ class AutoclassDock(QWidget):
             self.folds[self.export_panel].set_open(True)
 
     def _begin(self, event: RunStarted) -> None:
-        class_map = ClassMap.fresh(event.n_classes)
+        history = self.decisions.history
+        if history is None or not self.session.is_resumed or history.present.n_classes != event.n_classes:
+            history = History.of(ClassMap.fresh(event.n_classes))
         if self._layer is not None and self._layer in self._viewer.layers:
-            self.layers.show(self._layer, class_map)
-        self.decisions.begin(History.of(class_map))
+            self.layers.show(self._layer, history.present)
+        self.decisions.begin(history)
 
     def _on_decided(self, class_map: ClassMap) -> None:
         self.layers.recolour(class_map)

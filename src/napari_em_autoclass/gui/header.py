@@ -81,7 +81,8 @@ class Header(QWidget):
         """Follow a run."""
         if isinstance(event, RunStarted):
             self._n_classes = event.n_classes
-            self.device.setText(event.device_reason)
+            reason = event.device_reason.removeprefix(f"{event.device.upper()}, because ")
+            self.device.setText(f"{event.device.upper()} · {reason}")
             self.device.setToolTip(f"Computing on {event.device}: {event.device_reason}")
             self.show_health(None)
         health = health_of(event, self._n_classes)
@@ -93,8 +94,9 @@ class Header(QWidget):
         self.light.setStyleSheet(f"color: {_LIGHTS[health.light if health else 'off']};")
         is_wrong = health is not None and health.light != "green"
         self._remedy = health.remedy if health else ""
-        self.in_use.setText(health.sentence if health and not is_wrong else "")
-        self.in_use.setToolTip("Effective number of classes: as many as if all were used equally")
+        self.in_use.setText(health.brief if health else "")
+        in_words = f"{health.sentence}. " if health else ""
+        self.in_use.setToolTip(f"<qt>{in_words}Counted as if all those in use were equally frequent.</qt>")
         self.warning_text.setText(health.sentence if health and is_wrong else "")
         self.warning.setVisible(is_wrong)
         self.remedy_button.setVisible(bool(self._remedy))

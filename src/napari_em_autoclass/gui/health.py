@@ -15,6 +15,7 @@ class Health:
 
     light: str
     sentence: str
+    brief: str = ""
     remedy: str = ""
 
 
@@ -24,9 +25,9 @@ def health_of(event: Event, n_classes: int) -> Health | None:
         in_use = round(event.effective_classes)
         if event.effective_classes < n_classes / 2:
             sentence = f"Classes are dying ({in_use} of {n_classes}). Raise 'Use all the classes'."
-            return Health("amber", sentence, "balance")
-        return Health("green", f"{in_use} of {n_classes} classes in use")
+            return Health("amber", sentence, f"{in_use} / {n_classes} classes", "balance")
+        return Health("green", f"{in_use} of {n_classes} classes in use", f"{in_use} / {n_classes} classes")
     if isinstance(event, RunEnded) and event.reason == "collapsed":
         sentence = "Collapsed: nearly everything is one class. Stopped; the last good map is kept."
-        return Health("red", sentence, "balance")
+        return Health("red", sentence, remedy="balance")
     return None

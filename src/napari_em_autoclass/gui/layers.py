@@ -5,6 +5,7 @@ The class layer always holds the K classes as learned; merges, names and eyes ar
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from napari_em_autoclass.gui.source import OURS, transform_of
 __all__ = ["ClassLayers", "add_stack", "add_volume", "label_colors"]
 
 _CLASS_OPACITY = 0.5
+_THUMBNAIL_S = 3.0
 
 
 class ClassLayers:
@@ -38,6 +40,7 @@ class ClassLayers:
         self._map: LiveMap | None = None
         self._class_map: ClassMap | None = None
         self._probs: dict[int, tuple[Image, LiveMap]] = {}
+        self._thumbnail_due = 0.0
         self._refresh = qthrottled(self._refresh_now, timeout=80)
         viewer.layers.events.removed.connect(self._on_removed)
 
@@ -139,9 +142,13 @@ class ClassLayers:
     def _refresh_now(self) -> None:
         if self._viewer.dims.ndisplay != 2:
             return  # would upload the whole volume each time; the next switch to 2D shows the newest
+        now = time.monotonic()
+        with_thumbnail = now > self._thumbnail_due
+        if with_thumbnail:
+            self._thumbnail_due = now + _THUMBNAIL_S
         for layer in (self._classes, *(layer for layer, _ in self._probs.values())):
             if layer is not None and layer.visible:
-                layer.refresh(thumbnail=False, highlight=False, extent=False)
+                layer.refresh(thumbnail=with_thumbnail, highlight=False, extent=False)
 
     def _on_removed(self, event: Any) -> None:
         gone = event.value

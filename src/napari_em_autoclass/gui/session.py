@@ -63,6 +63,8 @@ class Session(QObject):
         self._run: Run | None = None
         self._previewer: Previewer | None = None
         self._run_dir: Path | None = None
+        self._wishes: Wishes | None = None
+        self.is_resumed = False  # whether the present run goes on with an older one
         self._view: ViewRequest | None = None
         self._prob_classes: tuple[int, ...] = ()
         self._serial = 0
@@ -98,12 +100,19 @@ class Session(QObject):
         self.volume_changed.emit(volume)
 
     def start(self, wishes: Wishes, run_dir: Path | None = None) -> None:
-        """Begin to learn, into `run_dir` or a new folder; nothing while a training is under way or without a stack."""
+        """Begin to learn, or go on with the last run; nothing while a training is under way or without a stack.
+
+        A new run goes into `run_dir`, or into a folder of its own.
+        """
         if self._volume is None or self.is_busy:
             return
+        self.is_resumed = run_dir is None and self.can_go_on(wishes)
+        if self.is_resumed:
+            run_dir = self._run_dir
         self._forget_run()
         self._run_dir = run_dir or new_run_dir(self._volume.name)
-        order = RunOrder(self._volume, wishes, self._run_dir)
+        self._wishes = wishes
+        order = RunOrder(self._volume, wishes, self._run_dir, self.is_resumed)
         self._worker = TrainingWorker(partial(self._open_run, order))
         self._worker.opened.connect(self._on_opened)
         self._worker.event.connect(self._on_event)
@@ -114,6 +123,13 @@ class Session(QObject):
         self.said.emit("Starting: reading the stack and making a first sketch of the classes.", False)
         self.running[:] = [self._worker]
         self._worker.start()
+
+    def can_go_on(self, wishes: Wishes) -> bool:
+        """Return whether the next start would go on with the last run: same stack, recipe, classes and settings."""
+        last = self._wishes
+        if last is None or not self._has_weights() or wishes.seconds is None:
+            return False
+        return (last.recipe, last.n_classes, last.advanced) == (wishes.recipe, wishes.n_classes, wishes.advanced)
 
     def pause(self, paused: bool) -> None:
         """Let the training rest, or go on; views are answered all the same."""
@@ -171,6 +187,9 @@ class Session(QObject):
         elif self._previewer is not None:
             self._previewer.ask(self._view)
 
+    def _has_weights(self) -> bool:
+        return self._run_dir is not None and (self._run_dir / "weights.safetensors").exists()
+
     def _turn(self, state: RunState) -> None:
         if state is not self._state:
             self._state = state
@@ -179,7 +198,7 @@ class Session(QObject):
     def _forget_run(self) -> None:
         if self._previewer is not None:
             self._previewer.close()
-        self._previewer = self._run_dir = None
+        self._previewer = self._run_dir = self._wishes = None
         self._answered = -1
 
     def _on_opened(self, run: Run) -> None:
@@ -198,7 +217,7 @@ class Session(QObject):
         if isinstance(event, Notice):
             self.said.emit(event.message, False)
         if isinstance(event, RunEnded):
-            self.said.emit(event.message or _END_SENTENCES[event.reason], event.reason == "collapsed")
+            self.said.emit(_END_SENTENCES[event.reason], event.reason == "collapsed")
         self.happened.emit(event)
 
     def _is_news(self, snapshot: SnapshotTaken) -> bool:
@@ -219,7 +238,7 @@ class Session(QObject):
     def _on_finished(self) -> None:
         self._worker = self._run = None
         self.running.clear()
-        if self._volume is not None and self._run_dir is not None and (self._run_dir / "weights.safetensors").exists():
+        if self._volume is not None and self._run_dir is not None and self._has_weights():
             self._previewer = Previewer(self._open_view(self._run_dir, self._volume), self)
             self._previewer.answered.connect(self._on_previewed)
             self._previewer.failed.connect(self._on_errored)

@@ -29,6 +29,11 @@ from napari_em_autoclass.gui.wishes import Wishes
 
 __all__ = ["TrainingPanel"]
 
+_BEGIN = "Learn the classes of this stack"
+_GO_ON = (
+    "Go on with this run, for the time given; names and merges are kept.\n"
+    "Another recipe or number of classes begins anew."
+)
 _PAUSE = "Pause; scrolling still updates the map"
 _PROMINENT = (
     f"QToolButton {{ background: {ACCENT}; color: white; font-weight: bold; padding: 3px 12px; border-radius: 3px; }}"
@@ -47,7 +52,7 @@ class TrainingPanel(QWidget):
         self._cards = {card.name: card for card in recipe_cards()}
         self.recipe_box = QComboBox()
         self.classes_box, self.minutes_box = IntBox(), FloatBox(digits=3)
-        self.learn_button = GlyphButton("play", "Learn the classes of this stack", "Learn")
+        self.learn_button = GlyphButton("play", _BEGIN, "Learn")
         self.pause_button = GlyphButton("pause", _PAUSE)
         self.stop_button = GlyphButton("stop", "Stop after this step; what was learned is kept")
         self.speed_label = QLabel()
@@ -124,7 +129,7 @@ class TrainingPanel(QWidget):
         self.progress_bar.setFixedHeight(6)
         self.learn_button.setProperty("prominent", True)
         self.learn_button.setStyleSheet(_PROMINENT)
-        self.learn_button.set_glyph("play", "Learn the classes of this stack", "Learn")
+        self.learn_button.set_glyph("play", _BEGIN, "Learn")
 
     def _lay_out(self) -> None:
         choices = QGridLayout()
@@ -157,6 +162,7 @@ class TrainingPanel(QWidget):
 
     def _connect(self) -> None:
         self.recipe_box.currentIndexChanged.connect(lambda _: self._on_recipe())
+        self.classes_box.valueChanged.connect(self._name_learn)
         self.learn_button.clicked.connect(self._on_learn)
         self.pause_button.clicked.connect(lambda: self._session.pause(self._session.state is not RunState.PAUSED))
         self.stop_button.clicked.connect(self._session.stop)
@@ -173,12 +179,23 @@ class TrainingPanel(QWidget):
         self.aims_fold.setVisible(bool(card.weights))
         self.minutes_box.setEnabled(card.seconds is not None)
         self.advanced.set_recipe(card.name, load=self.advanced_fold.is_open)
+        self._name_learn()
 
     def _on_learn(self) -> None:
         try:
             self._session.start(self.wishes)
         except InputError as error:
             self._session.said.emit(str(error), True)
+
+    def _name_learn(self, _: object = None) -> None:
+        """Say whether Learn goes on with the last run."""
+        try:
+            goes_on = self._session.can_go_on(self.wishes)
+        except InputError:
+            goes_on = False
+        if self._session.state is RunState.IDLE:
+            word, tooltip = ("Learn more", _GO_ON) if goes_on else ("Learn", _BEGIN)
+            self.learn_button.set_glyph("play", tooltip, word)
 
     def _on_volume(self, _: Volume | None) -> None:
         self._on_state(self._session.state)
@@ -187,6 +204,7 @@ class TrainingPanel(QWidget):
         volume: Volume | None = self._session.volume
         idle, paused = state is RunState.IDLE, state is RunState.PAUSED
         self.learn_button.setEnabled(idle and volume is not None)
+        self._name_learn()
         self.pause_button.setEnabled(state in (RunState.LEARNING, RunState.PAUSED))
         self.stop_button.setEnabled(not idle and state is not RunState.STOPPING)
         self.pause_button.set_glyph("play" if paused else "pause", "Go on" if paused else _PAUSE)

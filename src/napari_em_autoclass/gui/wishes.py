@@ -82,7 +82,18 @@ def open_trainer(order: RunOrder) -> Run:
     """Return the trainer of a run, ready for `events`; slow, since it imports torch."""
     from napari_em_autoclass.core.trainer import Trainer
 
-    return Trainer(order.volume, settings_of(order.wishes), run_dir=order.run_dir, resume=order.resume)
+    settings = _continued(order) if order.resume else settings_of(order.wishes)
+    return Trainer(order.volume, settings, run_dir=order.run_dir, resume=order.resume)
+
+
+def _continued(order: RunOrder) -> RunSettings:
+    """Return the settings of the run in the folder, with the time wished for on top of the time it had."""
+    from napari_em_autoclass.core.checkpoint import RunFolder
+
+    folder = RunFolder.open(order.run_dir)
+    had_s = folder.load_weights()[1].elapsed_s
+    training = folder.settings.training.replace(seconds=had_s + (order.wishes.seconds or 0.0), steps=None)
+    return with_weights(folder.settings.replace(training=training), order.wishes.weights)
 
 
 def open_classify(run_dir: Path, volume: Volume) -> Callable[[ViewRequest], SnapshotTaken]:
