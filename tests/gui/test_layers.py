@@ -15,6 +15,7 @@ from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.events import ViewRequest
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.layers import ClassLayers, add_stack, add_volume, label_colors
+from napari_em_autoclass.gui.source import volume_of
 
 SHAPE = (5, 32, 48)
 VIEW = ViewRequest(2, 0, 32, 0, 48, prob_classes=(1, 3))
@@ -180,6 +181,7 @@ def test_a_file_opens_as_a_layer_in_nm(viewer: ViewerModel, tmp_path: Path) -> N
     tifffile.imwrite(path, np.arange(3 * 8 * 8, dtype=np.uint8).reshape(3, 8, 8), metadata={**metadata, **units})
     layer = add_stack(viewer, str(path))
     assert tuple(layer.scale) == (50, 4, 4)
+    assert volume_of(layer).source == str(path)
     assert [str(unit) for unit in layer.units] == ["nanometer"] * 3
 
 

@@ -107,7 +107,7 @@ class ClassPanel(QWidget):
         view.setWordWrap(False)
         view.setSortingEnabled(True)
         view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        view.setMinimumHeight(120)
+        view.setMinimumHeight(96)
         numbers, header = view.verticalHeader(), view.horizontalHeader()
         assert numbers is not None
         assert header is not None

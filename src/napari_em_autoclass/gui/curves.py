@@ -17,7 +17,7 @@ __all__ = ["Curves"]
 _LINE_COLORS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2")
 _MAX_POINTS = 1000
 _HEIGHT_PX = 84
-_LEGEND_LETTERS = 56
+_LEGEND_LETTERS, _LEGEND_PX = 56, 26
 
 
 class Curves(QWidget):
@@ -37,7 +37,7 @@ class Curves(QWidget):
         self._usage_plot.addItem(self._bars)
         self._legend = QLabel()
         self._legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self._legend.setFixedHeight(2 * self._legend.fontMetrics().lineSpacing() - 6)
+        self._legend.setFixedHeight(_LEGEND_PX)
         self._legend.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         plots = QHBoxLayout()
         plots.setSpacing(4)

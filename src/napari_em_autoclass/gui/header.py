@@ -35,7 +35,7 @@ class Header(QWidget):
         self.name.setFont(font)
         self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.size_label = QLabel()
-        self.device = QElidingLabel("not started")
+        self.device = QElidingLabel()
         self.device.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.in_use = QLabel()
         self.warning = QWidget()
@@ -71,7 +71,7 @@ class Header(QWidget):
     def show_volume(self, volume: Volume | None) -> None:
         """Say which stack is used."""
         self.name.setText(volume.name if volume else "No stack chosen")
-        self.name.setToolTip(volume.source if volume else "")
+        self.name.setToolTip(f"{volume.name}\n{volume.source}" if volume else "")
         shape = " × ".join(str(n) for n in volume.shape_zyx) if volume else ""
         self.size_label.setText(f"{shape}  ·  {voxel_size_text(volume.voxel_size_nm)}" if volume else "")
         self.size_label.setToolTip("Sections × rows × columns, and the size of a voxel (z × y × x)")

@@ -19,7 +19,7 @@ from napari_em_autoclass.core.errors import MissingVoxelSize
 from napari_em_autoclass.core.events import SnapshotTaken
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.live_map import LiveMap
-from napari_em_autoclass.gui.source import OURS, transform_of
+from napari_em_autoclass.gui.source import OURS, SOURCE, transform_of
 
 __all__ = ["ClassLayers", "add_stack", "add_volume", "label_colors"]
 
@@ -187,6 +187,7 @@ def add_volume(viewer: Viewer, volume: Volume, in_nm: bool = True) -> Image:
     placed: dict[str, Any] = {"scale": volume.voxel_size_nm, "units": ("nm",) * 3} if in_nm else {}
     # Limits from one section: napari would read far more of the stack to find them.
     limits = (low, max(high, low + 1e-6))
+    placed["metadata"] = {SOURCE: volume.source}
     layer = Image(volume.data, name=volume.name, rgb=False, multiscale=False, contrast_limits=limits, **placed)
     viewer.add_layer(layer)
     return layer

@@ -17,6 +17,7 @@ from napari_em_autoclass.core.volume import Volume
 __all__ = ["parse_voxel_size", "stack_layers", "transform_of", "volume_of", "voxel_size_of", "voxel_size_text"]
 
 OURS = "napari-em-autoclass"  # key in the metadata of the layers we made
+SOURCE = "napari-em-autoclass source"  # and of stacks we opened: where from
 
 
 def stack_layers(viewer: Viewer) -> list[Image]:
@@ -48,7 +49,8 @@ def volume_of(layer: Image, voxel_size_nm: tuple[float, float, float] | None = N
     size = voxel_size_nm or voxel_size_of(layer)
     data = layer.data[0] if layer.multiscale else layer.data
     name = str(layer.name)
-    source = str(getattr(layer.source, "path", None) or f"napari layer {name}")
+    path = layer.metadata.get(SOURCE) or getattr(layer.source, "path", None)
+    source = str(path or f"napari layer {name}")
     # Axes first: asking for the voxel size of a stack that can't be used anyway would be a waste of the user's time.
     Volume(data, (1.0, 1.0, 1.0), name, source)
     if size is None:

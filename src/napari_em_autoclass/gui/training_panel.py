@@ -82,6 +82,7 @@ class TrainingPanel(QWidget):
     def on_event(self, event: Event) -> None:
         """Follow a run."""
         if isinstance(event, RunStarted):
+            self.curves.setVisible(True)
             self.curves.clear()
         elif isinstance(event, StepDone):
             self.progress_bar.setValue(round(1000 * event.fraction))
@@ -124,6 +125,7 @@ class TrainingPanel(QWidget):
         self.minutes_box.setSuffix(" min")
         self.minutes_box.setValue(DEFAULT_SECONDS / 60)
         self.minutes_box.setToolTip("How long to learn. The map shows from the first seconds on, and sharpens.")
+        self.curves.setVisible(False)  # nothing to see yet; the room is for the classes
         self.progress_bar.setRange(0, 1000)
         self.progress_bar.setTextVisible(False)
         self.progress_bar.setFixedHeight(6)
