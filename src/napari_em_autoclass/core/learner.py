@@ -41,11 +41,15 @@ _RECLUSTER_TILES = 20
 
 @dataclass(frozen=True)
 class StepOut:
-    """Unweighted terms, their weighted total, smoothed usage (K,), and the predictor's skill if it was used."""
+    """Unweighted terms, their weighted total, usage (K,), and the predictor's skill if it was used.
+
+    `usage` is smoothed over steps, `share` is of this step alone.
+    """
 
     terms: dict[str, float]
     total: float
     usage: tuple[float, ...]
+    share: tuple[float, ...]
     skill: float | None
 
 
@@ -77,6 +81,7 @@ class Learner:
         self.teacher: ForecastClassifier | None = None
         self.has_classes = False
         self.usage = torch.full((settings.n_classes,), 1 / settings.n_classes)
+        self._share = self.usage
         parameters = [*self.student.parameters(), *self.predictor.parameters()]
         self.optimiser = torch.optim.AdamW(parameters, settings.training.learning_rate)
 
@@ -99,7 +104,7 @@ class Learner:
         options = (settings.classifier.forecast_share, settings.seed, afresh)
         result = recluster(self.student, self.classifier, triples, options)
         self.has_classes = True
-        self.usage = torch.tensor(result.usage)
+        self.usage = self._share = torch.tensor(result.usage)
         return result
 
     def start_refining(self) -> None:
@@ -134,7 +139,7 @@ class Learner:
                 f"the loss is not finite at step {step}; lower the learning rate or the weights of the terms"
             )
         self._update(out.total, settings, step, fraction)
-        return StepOut(out.parts, total, tuple(self.usage.tolist()), skill)
+        return StepOut(out.parts, total, tuple(self.usage.tolist()), tuple(self._share.tolist()), skill)
 
     def _update(self, total: Tensor, settings: RunSettings, step: int, fraction: float) -> None:
         training = settings.training
@@ -208,8 +213,8 @@ class Learner:
     @torch.no_grad()
     def _smooth_usage(self, logits: Tensor, mask: Tensor) -> None:
         labels = logits.argmax(dim=1)[mask]
-        share = torch.bincount(labels, minlength=len(self.usage)).cpu() / labels.numel()
-        self.usage = 0.9 * self.usage + 0.1 * share
+        self._share = torch.bincount(labels, minlength=len(self.usage)).cpu() / labels.numel()
+        self.usage = 0.9 * self.usage + 0.1 * self._share
 
     # --- to and from a checkpoint ------------------------------------------------------------------------------------
 

@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
-    from napari_em_autoclass.core.events import Stage
     from napari_em_autoclass.core.run_settings import RunSettings
     from napari_em_autoclass.core.volume import Volume
 
@@ -80,6 +79,7 @@ class Trainer:
         self._progress = Progress()
         self._clock = Clock()
         self._collapsed_for = 0
+        self._may_save = True
         self._tile_limit: int | None = None
         self._log_rows: list[dict[str, object]] = []
         self._saved_settings = settings
@@ -165,7 +165,7 @@ class Trainer:
                 self._shown = view
                 yield self._snapshot(view)
                 pictures.restart()
-            if saves.is_due(self.settings.training.checkpoint_every_s) and not self.is_paused:
+            if saves.is_due(self.settings.training.checkpoint_every_s) and self._may_save and not self.is_paused:
                 yield from self._checkpoint()
                 saves.restart()
         if not self._stop:
@@ -203,10 +203,11 @@ class Trainer:
         return ClassesRemade(self.run_id, self._progress.step, result.kept)
 
     def _step_done(self, out: StepOut, fraction: float) -> StepDone:
-        effective = math.exp(-sum(share * math.log(share) for share in out.usage if share > 0))
+        effective = _effective(out.usage)
         # Of two or three classes one may well be most of the tissue.
-        is_collapsed = effective < min(2.0, 1 + (self.settings.n_classes - 1) / 7)
-        self._collapsed_for = self._collapsed_for + 1 if is_collapsed else 0
+        least = min(2.0, 1 + (self.settings.n_classes - 1) / 7)
+        self._collapsed_for = self._collapsed_for + 1 if effective < least else 0
+        self._may_save = _effective(out.share) >= least  # the smoothed usage would notice too late
         progress = self._progress
         self._log_rows.append(
             {
@@ -256,10 +257,7 @@ class Trainer:
     def _snapshot(self, view: ViewRequest) -> SnapshotTaken:
         classifier = self._learner.classifier.eval()
         found = classify_view(classifier, self._working, self.settings.n_classes, view)
-        return SnapshotTaken(self.run_id, self._progress.step, self._stage(), view, *found)
-
-    def _stage(self) -> Stage:
-        return self._progress.stage
+        return SnapshotTaken(self.run_id, self._progress.step, self._progress.stage, view, *found)
 
     def _checkpoint(self) -> Iterator[Event]:
         if self._save() and self.folder is not None:
@@ -295,3 +293,7 @@ class Trainer:
         if training.steps is not None:
             return self._progress.step / training.steps
         return self._clock.elapsed() / (training.seconds or 1.0)
+
+
+def _effective(shares: tuple[float, ...]) -> float:
+    return math.exp(-sum(share * math.log(share) for share in shares if share > 0))

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_em_autoclass.core.classifier import FilterClassifier
+from napari_em_autoclass.core.normalise import Normalisation
+from napari_em_autoclass.core.regions import RegionPool
+from napari_em_autoclass.core.tiles import RegionPlan, TileSettings
+from napari_em_autoclass.core.volume import Box, Volume
+from napari_em_autoclass.core.working import WorkingVolume
+
+DEPTH = 7
+SIZES = TileSettings(size_px=32, region_px=32, region_sections=3)
+FITTED = Normalisation(centre=128, spread=70, section_centre=(128.0,) * DEPTH, section_spread=(70.0,) * DEPTH)
+
+
+@pytest.fixture
+def working() -> WorkingVolume:
+    data = np.random.default_rng(0).integers(0, 256, (DEPTH, 96, 96), dtype=np.uint8)
+    return WorkingVolume(Volume(data, (40.0, 8.0, 8.0)), FITTED, (1, 1))
+
+
+@pytest.fixture
+def textons() -> FilterClassifier:
+    torch.manual_seed(0)
+    made = FilterClassifier((1.0, 2.0), 6)
+    made.centres.copy_(0.3 * torch.randn(made.centres.shape))
+    return made
+
+
+@pytest.fixture
+def plan(working: WorkingVolume) -> RegionPlan:
+    return RegionPlan(working.shape_zyx, SIZES, 1, seed=3)
+
+
+def boxes(pool: RegionPool, step: int) -> list[Box]:
+    return [region.box for region in pool.at(step)]
+
+
+def test_it_starts_with_few_and_grows_to_its_capacity(
+    working: WorkingVolume, plan: RegionPlan, textons: FilterClassifier
+) -> None:
+    pool = RegionPool(working, plan, textons, capacity=6)
+    held = [boxes(pool, step) for step in range(9)]
+    assert [len(found) for found in held] == [2, 2, 3, 3, 4, 4, 5, 5, 6]
+    assert held[8] == [plan[index] for index in range(6)]
+
+
+def test_when_full_the_oldest_make_room_for_new_ones(
+    working: WorkingVolume, plan: RegionPlan, textons: FilterClassifier
+) -> None:
+    pool = RegionPool(working, plan, textons, capacity=4)
+    for step, first in ((4, 0), (13, 0), (14, 1), (24, 2), (54, 5)):
+        assert boxes(pool, step) == [plan[first + i] for i in range(4)]
+
+
+def test_a_small_volume_is_read_once(working: WorkingVolume, textons: FilterClassifier) -> None:
+    plan = RegionPlan(working.shape_zyx, SIZES.replace(region_px=96, region_sections=9), 1, seed=3)
+    pool = RegionPool(working, plan, textons, capacity=24)
+    assert plan.n_regions == 1
+    first = pool.at(0)[0]
+    assert len(pool.at(0)) == 1
+    assert pool.at(5000)[0] is first
+
+
+def test_the_step_alone_says_what_is_held(working: WorkingVolume, plan: RegionPlan, textons: FilterClassifier) -> None:
+    walked, jumped = (RegionPool(working, plan, textons, capacity=5) for _ in range(2))
+    for step in range(38):
+        last = walked.at(step)
+    for one, other in zip(last, jumped.at(37), strict=True):
+        assert one.box == other.box
+        assert torch.equal(one.image, other.image)
+        assert torch.equal(one.textons, other.textons)
+
+
+def test_a_region_holds_the_volume_and_its_textons(
+    working: WorkingVolume, plan: RegionPlan, textons: FilterClassifier
+) -> None:
+    region = RegionPool(working, plan, textons, capacity=2).at(0)[0]
+    box = region.box
+    assert region.image.shape == region.textons.shape == box.shape
+    assert (region.image.dtype, region.textons.dtype) == (torch.float16, torch.uint8)
+    np.testing.assert_allclose(region.image.numpy(), working.read(box), atol=4e-3)
+    # Textons are those of the whole section: no border where regions meet.
+    section = torch.from_numpy(working.read(Box(box.z0, box.z0 + 1, -16, 112, -16, 112)))[None]
+    with torch.no_grad():
+        expected = textons(section).argmax(dim=1)[0, 16:-16, 16:-16]
+    found = region.textons[0].long()
+    agrees = (found == expected[box.y0 : box.y1, box.x0 : box.x1]).float().mean()
+    assert agrees > 0.999
+    assert len(found.unique()) > 2

@@ -1,0 +1,167 @@
+"""What can be changed while a training runs: stop, pause, the view, the settings."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from napari_em_autoclass.core.checkpoint import RunFolder
+from napari_em_autoclass.core.events import (
+    Event,
+    RunEnded,
+    RunStarted,
+    SnapshotTaken,
+    StepDone,
+    ViewRequest,
+)
+from napari_em_autoclass.core.run_settings import RunSettings, apply_setting
+from napari_em_autoclass.core.trainer import Trainer
+from napari_em_autoclass.core.volume import Volume
+
+CORNER = ViewRequest(1, 0, 24, 8, 40, prob_classes=(2,), serial=7)
+
+
+def played(trainer: Trainer) -> list[Event]:
+    return list(trainer.events())
+
+
+def steps_of(events: list[Event]) -> list[StepDone]:
+    return [event for event in events if isinstance(event, StepDone)]
+
+
+def kinds_of(events: list[Event]) -> list[str]:
+    return [type(event).__name__ for event in events]
+
+
+def test_stop_ends_after_the_step(volume: Volume, settings: RunSettings, tmp_path: Path) -> None:
+    trainer = Trainer(volume, settings, run_dir=tmp_path / "run")
+    events = []
+    for event in trainer.events():
+        events.append(event)
+        if isinstance(event, StepDone) and event.step == 2:
+            trainer.stop()
+    assert kinds_of(events)[-4:] == ["StepDone", "CheckpointSaved", "SnapshotTaken", "RunEnded"]
+    ended, last = events[-1], events[-2]
+    assert isinstance(ended, RunEnded)
+    assert isinstance(last, SnapshotTaken)
+    assert (ended.reason, ended.step, last.stage) == ("stopped", 2, "first sketch")
+    assert RunFolder.open(tmp_path / "run").load_weights()[1].step == 2
+
+
+def test_a_run_stopped_before_its_first_step_is_usable(volume: Volume, settings: RunSettings, tmp_path: Path) -> None:
+    trainer = Trainer(volume, settings, run_dir=tmp_path / "run")
+    trainer.stop()
+    assert steps_of(played(trainer)) == []
+    model = RunFolder.open(tmp_path / "run").model()
+    assert set(np.unique(model.classify(model.working(volume), CORNER).classes)) <= {1, 2, 3, 4}
+
+
+def test_a_paused_run_does_no_steps_but_answers_who_looks(
+    volume: Volume, settings: RunSettings, fake_time: Any
+) -> None:
+    trainer = Trainer(volume, settings)
+    trainer.view = CORNER
+    running = trainer.events()
+    assert [type(event) for event in islice(running, 3)] == [RunStarted, SnapshotTaken, StepDone]
+    trainer.is_paused = True
+    for serial in (8, 9, 10):
+        trainer.view = ViewRequest(serial - 8, 0, 16, 0, 16, serial=serial)
+        answer = next(running)
+        assert isinstance(answer, SnapshotTaken)
+        assert (answer.view.serial, answer.step) == (serial, 1)
+    trainer.is_paused = False
+    assert isinstance(next(running), StepDone)
+    running.close()
+
+
+def test_a_run_paused_at_its_first_sketch_answers_who_looks(
+    volume: Volume, settings: RunSettings, fake_time: Any
+) -> None:
+    trainer = Trainer(volume, settings)
+    running = trainer.events()
+    assert [type(event) for event in islice(running, 2)] == [RunStarted, SnapshotTaken]
+    trainer.is_paused, trainer.view = True, CORNER
+    answer = next(running)
+    assert isinstance(answer, SnapshotTaken)
+    assert (answer.view, answer.stage) == (CORNER, "first sketch")
+    running.close()
+
+
+def test_a_paused_run_can_be_stopped(volume: Volume, settings: RunSettings, fake_time: Any) -> None:
+    trainer = Trainer(volume, settings)
+    trainer.is_paused = True
+    fake_time.sleep = lambda seconds: trainer.stop()  # type: ignore[method-assign]
+    assert kinds_of(played(trainer)) == ["RunStarted", "SnapshotTaken", "SnapshotTaken", "RunEnded"]
+
+
+def test_a_new_view_is_answered_after_the_step_with_its_serial(
+    volume: Volume, settings: RunSettings, fake_time: Any
+) -> None:
+    trainer = Trainer(volume, settings)
+    events = []
+    for event in trainer.events():
+        events.append(event)
+        if isinstance(event, StepDone) and event.step == 4:
+            trainer.view = CORNER
+    asked = next(i for i, event in enumerate(events) if isinstance(event, StepDone) and event.step == 4)
+    answer = events[asked + 1]
+    assert isinstance(answer, SnapshotTaken)
+    assert (answer.view, answer.step, answer.stage) == (CORNER, 4, "learning")
+    assert answer.classes.shape == answer.confidence.shape == (24, 32)
+    assert [k for k, _ in answer.probs] == [2]
+    # Asked once, answered once; the last picture is of the same place.
+    assert [event.step for event in events if isinstance(event, SnapshotTaken)] == [0, 4, 10]
+
+
+def test_the_view_is_refreshed_when_its_time_has_come(volume: Volume, settings: RunSettings, fake_time: Any) -> None:
+    trainer = Trainer(volume, apply_setting(settings, "training.snapshot_every_s=4"))
+    trainer.view = CORNER
+    steps = []
+    for event in trainer.events():
+        if isinstance(event, StepDone):
+            fake_time.now += 1.5
+        elif isinstance(event, SnapshotTaken):
+            steps.append(event.step)
+            assert event.view == CORNER
+    assert steps == [0, 3, 6, 9, 10]
+
+
+def test_new_settings_count_from_the_next_step(volume: Volume, settings: RunSettings, tmp_path: Path) -> None:
+    trainer = Trainer(volume, settings, run_dir=tmp_path / "run")
+    kinds = []
+    for event in trainer.events():
+        if isinstance(event, StepDone):
+            kinds.append({kind for kind, _ in event.terms})
+            if event.step == 2:
+                trainer.settings = apply_setting(trainer.settings, "terms.balance.start=0")
+            if event.step == 4:
+                trainer.settings = apply_setting(trainer.settings, "training.steps=6")
+    assert kinds[:4] == [{"forecast"}, {"forecast"}, {"forecast", "balance"}, {"forecast", "balance"}]
+    assert len(kinds) == 6
+    assert RunFolder.open(tmp_path / "run").settings == trainer.settings
+
+
+@pytest.mark.parametrize("n_events", [2, 3, 5, 8, 15])
+def test_closing_saves(volume: Volume, settings: RunSettings, tmp_path: Path, n_events: int) -> None:
+    trainer = Trainer(volume, settings, run_dir=tmp_path / "run")
+    running = trainer.events()
+    done = len(steps_of(list(islice(running, n_events))))
+    running.close()
+    folder = RunFolder.open(tmp_path / "run")
+    assert folder.load_weights()[1].step == len(folder.log()) >= done
+    assert folder.load_weights()[1].step - done <= 1
+
+
+def test_the_number_of_threads_is_the_callers_again_at_the_end(
+    volume: Volume, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    before = torch.get_num_threads()
+    played(Trainer(volume, apply_setting(settings, "training.threads=3")))
+    assert asked == [3, before]
