@@ -85,6 +85,17 @@ def test_resuming_wants_the_same_volume(volume: Volume, settings: RunSettings, t
         Trainer(other, settings, run_dir=tmp_path / "run", resume=True)
 
 
+@pytest.mark.parametrize("change", ["n_classes=6", "classifier.width=8", "predictor.width=8"])
+def test_resuming_wants_networks_of_the_same_sizes(
+    volume: Volume, settings: RunSettings, tmp_path: Path, change: str
+) -> None:
+    trainer = Trainer(volume, settings, run_dir=tmp_path / "run")
+    trainer.stop()
+    list(trainer.events())
+    with pytest.raises(InputError, match="don't fit these settings"):
+        list(Trainer(volume, changed(settings, change), run_dir=tmp_path / "run", resume=True).events())
+
+
 def test_resuming_before_the_first_checkpoint_says_so(volume: Volume, settings: RunSettings, tmp_path: Path) -> None:
     Trainer(volume, settings, run_dir=tmp_path / "run")
     with pytest.raises(InputError, match="no weights yet"):

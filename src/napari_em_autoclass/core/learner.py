@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from napari_em_autoclass.core.classifier import FilterClassifier, ForecastClassifier
 from napari_em_autoclass.core.device import autocast
+from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.losses import StepBatch, TrainState, objective
 from napari_em_autoclass.core.model import empty_classifiers, load_weights
 from napari_em_autoclass.core.predictor import Predictor, prediction_skill
@@ -233,11 +234,20 @@ class Learner:
         }
 
     def load_tensors(self, tensors: dict[str, Tensor], *, has_classes: bool) -> None:
-        """Take over what `tensors` returned."""
+        """Take over what `tensors` returned.
+
+        Raises
+        ------
+        InputError
+            If they are of networks of other sizes.
+        """
         if any(name.startswith("teacher.") for name in tensors):
             self.start_refining()
-        for prefix, module in self._modules().items():
-            load_weights(module, tensors, prefix)
+        try:
+            for prefix, module in self._modules().items():
+                load_weights(module, tensors, prefix)
+        except RuntimeError as error:
+            raise InputError("the saved weights don't fit these settings; resume with those of the run") from error
         self.sketch, self.textons = self.sketch.to(self.device.name).eval(), self.textons.to(self.device.name).eval()
         self.usage, self.has_classes = tensors["usage"].clone(), has_classes
         state = self.optimiser.state_dict()
