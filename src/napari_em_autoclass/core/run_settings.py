@@ -49,7 +49,7 @@ class TrainingSettings(Settings):
     """Fraction of the training after which the classes are fixed and only refined."""
     snapshot_every_s: float = Field(1.0, gt=0, le=3600, json_schema_extra={"step": 0.1, "unit": "s"})
     """Time between two pictures of the section in view."""
-    checkpoint_every_s: float = Field(8.0, gt=0, le=3600, json_schema_extra={"step": 1.0, "unit": "s"})
+    checkpoint_every_s: float = Field(5.0, gt=0, le=3600, json_schema_extra={"step": 1.0, "unit": "s"})
     """Time between two saves of the run."""
 
     @model_validator(mode="after")

@@ -7,11 +7,11 @@ any thread, and read once per step: `Trainer.settings`, `Trainer.view`, `Trainer
 
 from __future__ import annotations
 
-import math
 import time
 import uuid
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from napari_em_autoclass.core.checkpoint import Progress, RunFolder
@@ -31,6 +31,7 @@ from napari_em_autoclass.core.events import (
 )
 from napari_em_autoclass.core.learner import Learner, StepOut
 from napari_em_autoclass.core.model import fingerprint, working_volume
+from napari_em_autoclass.core.scores.label_free import effective_classes
 from napari_em_autoclass.core.snapshot import classify_view, middle_view
 from napari_em_autoclass.core.working import WorkingVolume, bin_factors
 
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 __all__ = ["Trainer"]
 
 _PAUSE_S = 0.03
+# Pictures of the section in view take a fifth of the time at most, however large the section.
+_WAIT_PER_PICTURE = 4
 # Steps in a row with fewer than two classes in effect before a run is called collapsed.
 _COLLAPSED_STEPS = 50
 
@@ -72,6 +75,7 @@ class Trainer:
         self.settings = settings
         self.view: ViewRequest | None = None
         self._shown: ViewRequest | None = None
+        self._picture_s = 0.0
         self.is_paused = False
         self.device = choose_device(settings.device)
         self._volume = volume
@@ -160,7 +164,8 @@ class Trainer:
                 yield self._ended("collapsed")
                 return
             view = self.view
-            is_due = pictures.is_due(self.settings.training.snapshot_every_s) and not self.is_paused
+            wait_s = max(self.settings.training.snapshot_every_s, _WAIT_PER_PICTURE * self._picture_s)
+            is_due = pictures.is_due(wait_s) and not self.is_paused
             if view is not None and (view != self._shown or is_due):
                 self._shown = view
                 yield self._snapshot(view)
@@ -180,9 +185,8 @@ class Trainer:
     def _advance(self) -> Iterator[Event]:
         """Do one step, and before it whatever the schedule wants done at this step."""
         settings, step, fraction = self.settings, self._progress.step, min(self._fraction(), 1.0)
-        learner = self._learner
+        learner, said = self._learner, list[Event]()
         is_refining = learner.teacher is not None
-        said: list[Event] = []
         try:
             if not is_refining and fraction >= settings.training.refine_from:
                 said.append(self._reclustered(afresh=True))
@@ -203,11 +207,11 @@ class Trainer:
         return ClassesRemade(self.run_id, self._progress.step, result.kept)
 
     def _step_done(self, out: StepOut, fraction: float) -> StepDone:
-        effective = _effective(out.usage)
+        effective = effective_classes(np.array(out.usage))
         # Of two or three classes one may well be most of the tissue.
         least = min(2.0, 1 + (self.settings.n_classes - 1) / 7)
         self._collapsed_for = self._collapsed_for + 1 if effective < least else 0
-        self._may_save = _effective(out.share) >= least  # the smoothed usage would notice too late
+        self._may_save = effective_classes(np.array(out.share)) >= least  # the smoothed usage would notice too late
         progress = self._progress
         self._log_rows.append(
             {
@@ -251,12 +255,13 @@ class Trainer:
         self._learner.optimiser.zero_grad(set_to_none=True)
         if self.device.name == "cuda":
             torch.cuda.empty_cache()
-        message = f"The memory of {self.device.name} was short; going on with {tiles // 2} tiles per step."
-        return Notice(self.run_id, message)
+        sentence = f"The memory of {self.device.name} was short; going on with {tiles // 2} tiles per step."
+        return Notice(self.run_id, sentence)
 
     def _snapshot(self, view: ViewRequest) -> SnapshotTaken:
-        classifier = self._learner.classifier.eval()
-        found = classify_view(classifier, self._working, self.settings.n_classes, view)
+        since = time.perf_counter()
+        found = classify_view(self._learner.classifier.eval(), self._working, self.settings.n_classes, view)
+        self._picture_s = time.perf_counter() - since
         return SnapshotTaken(self.run_id, self._progress.step, self._progress.stage, view, *found)
 
     def _checkpoint(self) -> Iterator[Event]:
@@ -293,7 +298,3 @@ class Trainer:
         if training.steps is not None:
             return self._progress.step / training.steps
         return self._clock.elapsed() / (training.seconds or 1.0)
-
-
-def _effective(shares: tuple[float, ...]) -> float:
-    return math.exp(-sum(share * math.log(share) for share in shares if share > 0))
