@@ -106,7 +106,7 @@ def test_sizes_follow_the_settings_and_the_voxel_size(fast_settings: RunSettings
     made = empty_classifiers(fast_settings, NM, 9)
     assert made["sketch"].centres.shape[0] == 4
     assert made["textons"].centres.shape[0] == 8
-    assert made["student"].head.weight.shape[:2] == (4, 8 + 8)
+    assert made["student"].head.weight.shape[:2] == (4, 8 + made["textons"].bank.n_channels + 8)
     far = apply_setting(fast_settings, "tiles.neighbour_distances_nm=[40, 80, 120]")
     assert len(empty_classifiers(far, NM, 9)["student"].neighbours) == 3
     # Of three sections only the next has a neighbour on either side.

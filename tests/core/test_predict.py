@@ -47,9 +47,13 @@ def model_for(volume: Volume, settings: RunSettings) -> Model:
             student(image)  # statistics of the batch norm
         features = student.eval().features(image)
         joined = [t.movedim(1, -1).flatten(0, 2) for t in (features, student.forecast(features))]
-        student.standardise(joined[:1], joined[1:], 0.5)
+        student.standardise(joined[:1], joined[1:])
         pixels = student.embed(features).movedim(1, -1).flatten(0, 2)
-        student.set_centres(pixels[40 : 40 + settings.n_classes], 0.05)
+        # From the middle of the cloud outwards: binned noise is weaker, and must not all be nearest to one centre.
+        by_distance = pixels[pixels.norm(dim=1).argsort()]
+        student.set_centres(
+            by_distance[: len(pixels) // 4 : len(pixels) // 4 // settings.n_classes][: settings.n_classes], 0.05
+        )
     working = working_volume(volume, settings)
     return Model(settings, student, "learning", working.normalisation, fingerprint(volume))
 

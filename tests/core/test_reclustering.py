@@ -56,7 +56,7 @@ def test_only_the_head_and_its_embedding_change(
     student: ForecastClassifier, sketch: FilterClassifier, stacks: list[Tensor], afresh: bool
 ) -> None:
     before = state(student)
-    result = recluster(student, sketch, stacks, (0.5, 0, afresh))
+    result = recluster(student, sketch, stacks, (0, afresh))
     changed = {name for name, tensor in state(student).items() if not torch.equal(tensor, before[name])}
     assert changed == {"mean", "scale", "head.weight", "head.bias"}
     assert len(result.kept) == len(result.usage) == K
@@ -69,9 +69,9 @@ def test_only_the_head_and_its_embedding_change(
 def test_it_can_be_repeated(
     student: ForecastClassifier, sketch: FilterClassifier, stacks: list[Tensor], afresh: bool
 ) -> None:
-    one = recluster(student, sketch, stacks, (0.5, 3, afresh))
+    one = recluster(student, sketch, stacks, (3, afresh))
     first = state(student)
-    two = recluster(student, sketch, stacks, (0.5, 3, afresh))
+    two = recluster(student, sketch, stacks, (3, afresh))
     assert one == two
     assert all(torch.equal(first[name], tensor) for name, tensor in state(student).items())
 
@@ -80,7 +80,7 @@ def test_it_can_be_repeated(
 def test_classes_keep_their_ids(
     student: ForecastClassifier, sketch: FilterClassifier, stacks: list[Tensor], afresh: bool
 ) -> None:
-    recluster(student, sketch, stacks, (0.5, 0, True))
+    recluster(student, sketch, stacks, (0, True))
     before = labels_of(student, stacks)
     # The same classes under other ids: whoever comes next must go by these.
     order = torch.tensor([3, 0, 4, 1, 2])
@@ -89,7 +89,7 @@ def test_classes_keep_their_ids(
         student.head.bias.copy_(student.head.bias[order].clone())  # type: ignore[union-attr]
     renamed = labels_of(student, stacks)
     assert torch.equal(order[renamed], before)
-    result = recluster(student, student, stacks, (0.5, 0, afresh))
+    result = recluster(student, student, stacks, (0, afresh))
     # Far more than the fifth that chance would keep; the forecasts are averaged now, so not all.
     assert (labels_of(student, stacks) == renamed).float().mean() > 0.6
     assert min(result.kept) > 0.45
@@ -98,7 +98,7 @@ def test_classes_keep_their_ids(
 def test_the_usage_is_the_share_of_each_class(
     student: ForecastClassifier, sketch: FilterClassifier, stacks: list[Tensor]
 ) -> None:
-    result = recluster(student, sketch, stacks, (0.5, 0, True))
+    result = recluster(student, sketch, stacks, (0, True))
     # Single sections against averages of three: about the same, and in the same order of ids.
     inner = labels_of(student, stacks)[..., 8:-8, 8:-8]
     shares = torch.bincount(inner.flatten(), minlength=K) / inner.numel()

@@ -40,7 +40,7 @@ def network(n_classes: int = K) -> ForecastClassifier:
             made(image)  # statistics of the batch norm
         features = made.eval().features(image)
         joined = [t.movedim(1, -1).flatten(0, 2) for t in (features, made.forecast(features))]
-        made.standardise(joined[:1], joined[1:], 0.5)
+        made.standardise(joined[:1], joined[1:])
         made.set_centres(made.embed(features).movedim(1, -1).flatten(0, 2)[40 : 40 + n_classes], 0.05)
     return made
 

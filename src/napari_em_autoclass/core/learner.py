@@ -95,6 +95,7 @@ class Learner:
         """Make the first sketch and the textons."""
         sketch, textons = warm_start(self.working, settings)
         self.sketch, self.textons = sketch.to(self.device.name), textons.to(self.device.name)
+        self.student.take_filters(self.textons)
         self.tiles.open(self.textons)
 
     def recluster(self, settings: RunSettings, step: int, *, afresh: bool) -> Reclustered:
@@ -102,8 +103,7 @@ class Learner:
         self.student.eval()
         rng = np.random.default_rng((settings.seed, 5, step))
         triples = [t.to(self.device.name) for t in self.tiles.triples(settings, step, _RECLUSTER_TILES, rng)]
-        options = (settings.classifier.forecast_share, settings.seed, afresh)
-        result = recluster(self.student, self.classifier, triples, options)
+        result = recluster(self.student, self.classifier, triples, (settings.seed, afresh))
         self.has_classes = True
         self.usage = self._share = torch.tensor(result.usage)
         return result

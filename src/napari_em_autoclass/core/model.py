@@ -80,7 +80,7 @@ def empty_classifiers(
     return {
         "sketch": FilterClassifier(scales, settings.n_classes),
         "textons": FilterClassifier(scales, settings.classifier.n_textons),
-        "student": ForecastClassifier(settings.classifier, settings.n_classes, len(offsets)),
+        "student": ForecastClassifier(settings.classifier, settings.n_classes, len(offsets), scales),
     }
 
 

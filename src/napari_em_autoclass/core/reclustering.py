@@ -49,7 +49,7 @@ def recluster(
     student: ForecastClassifier,
     previous: ForecastClassifier | FilterClassifier,
     stacks: Sequence[Tensor],
-    options: tuple[float, int, bool],
+    options: tuple[int, bool],
 ) -> Reclustered:
     """Give `student` a new class head, fitted on sample tiles, with the class identities of `previous`.
 
@@ -58,14 +58,14 @@ def recluster(
     student : in evaluation mode; its embedding and head are replaced
     previous : what named the classes until now (may be `student` itself)
     stacks : tiles (3, 1, H, W), the section in the middle of its nearest neighbours, normalised
-    options : (share of the forecasts in the embedding, seed, whether to search clusters afresh)
+    options : (seed, whether to search clusters afresh)
 
     Notes
     -----
     Afresh means k-means from scratch and matching by overlap; otherwise the old classes' centres are moved, which is
     faster and keeps identities by itself.
     """
-    share, seed, afresh = options
+    seed, _ = options
     rng = np.random.default_rng((seed, 4))
     features, forecasts, old = [], [], []
     per_tile = -(-_PIXELS // len(stacks))
@@ -77,10 +77,10 @@ def recluster(
         features.append(f[1, :, :, 0].T)  # (n, D)
         forecasts.append(q[0, :, :, 0].T)  # (n, T)
         old.append(_named(previous, stack[1:2], f[1:2], pixels))
-    student.standardise(features, forecasts, share)
+    student.standardise(features, forecasts)
     f_all, q_all = torch.cat(features)[:, :, None, None], torch.cat(forecasts)[:, :, None, None]
     embedding = student.embed(f_all, q_all)[:, :, 0, 0].cpu().numpy()  # (N, D + T)
-    return _set_classes(student, embedding, torch.cat(old).cpu().numpy(), (seed, afresh))
+    return _set_classes(student, embedding, torch.cat(old).cpu().numpy(), options)
 
 
 def _named(

