@@ -61,7 +61,11 @@ def main() -> None:
         delays.clear()
         timer.start(_INTERVAL_MS)
         scroll.start(500)
-        QTimer.singleShot(int(1000 * options.seconds), viewer.close)
+        QTimer.singleShot(int(1000 * options.seconds), end)
+
+    def end() -> None:
+        timer.stop()  # closing waits for the last step, which is no latency of the dock
+        viewer.close()
 
     with tempfile.TemporaryDirectory() as folder:
         if options.idle:
@@ -79,9 +83,22 @@ def main() -> None:
             dock.session.happened.connect(on_event)
         napari.run()
     late = np.percentile(delays, (50, 90, 95, 99, 100)).round(1).tolist()
+    click = _wait_of_a_click(np.asarray(delays))
     names = ("p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms")
     result = {"benchmark": "latency", "training": not options.idle, "n": len(delays), "steps": steps[0]}
-    print(json.dumps({**result, **dict(zip(names, late, strict=True)), "cpu_count": os.cpu_count()}))
+    figures = {**dict(zip(names, late, strict=True)), "click_p95_ms": click}
+    print(json.dumps({**result, **figures, "cpu_count": os.cpu_count()}))
+
+
+def _wait_of_a_click(delays_ms: np.ndarray) -> float:
+    """Return what 95 % of clicks at random moments would wait at most.
+
+    The percentile over timer ticks is kinder: a pause of half a second counts as one tick there, as many clicks here.
+    """
+    total = (delays_ms + _INTERVAL_MS).sum()
+    waits = np.linspace(0, delays_ms.max(), 4000)
+    share_above = np.array([np.maximum(delays_ms - wait, 0).sum() for wait in waits]) / total
+    return round(float(waits[int(np.argmax(share_above <= 0.05))]), 1)
 
 
 if __name__ == "__main__":

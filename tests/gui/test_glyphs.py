@@ -47,6 +47,16 @@ def test_a_button_takes_the_colour_of_the_theme(qtbot: Any) -> None:
     assert middle.name() == "#ff0000"
 
 
+def test_a_button_that_was_disabled_when_the_theme_came_is_bright_when_enabled(qtbot: Any) -> None:
+    button = GlyphButton("stop", "Stop")
+    qtbot.addWidget(button)
+    button.setEnabled(False)
+    button.setStyleSheet("QToolButton { color: white; } QToolButton:disabled { color: rgba(255, 255, 255, 90); }")
+    button.ensurePolished()
+    button.setEnabled(True)
+    assert button.icon().pixmap(QSize(32, 32)).toImage().pixelColor(16, 16).alpha() == 255
+
+
 def test_a_button_has_words_for_those_who_cannot_see_it(qtbot: Any) -> None:
     button = GlyphButton("undo", "Undo")
     qtbot.addWidget(button)

@@ -187,7 +187,8 @@ class AutoclassDock(QWidget):
             if self.session.state is RunState.LEARNING:
                 self._say(_STAGES[event.stage].format(step=event.step), False)
         if isinstance(event, RunEnded):
-            self.folds[self.export_panel].set_open(True)
+            # Not unfolded: the list of classes, which is wanted first, would shrink.
+            self.folds[self.export_panel].set_summary("the whole volume, the run")
 
     def _begin(self, event: RunStarted) -> None:
         history = self.decisions.history

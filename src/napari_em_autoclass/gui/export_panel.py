@@ -160,7 +160,7 @@ class ExportPanel(QWidget):
         self.probabilities_box.setEnabled(self.format_box.currentText() == "OME-Zarr")
         self._progress_row.setVisible(writing)
         self.cancel_button.setEnabled(writing)
-        self.place_label.setText(f"Kept in {run_dir}" if ready else "")
+        self.place_label.setText(f"Kept in {_short(run_dir)}" if ready and run_dir else "")
         self.place_label.setVisible(ready)
         self.place_label.setToolTip(str(run_dir) if ready else "")
 
@@ -202,6 +202,11 @@ class ExportPanel(QWidget):
         self._worker = None
         self.progress_bar.setValue(0)
         self._update()
+
+
+def _short(path: Path) -> str:
+    """Return the path as people write it, from their home folder on."""
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
 
 
 def _run_export(order: ExportOrder, report: Report) -> Path:

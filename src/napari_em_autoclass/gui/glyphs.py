@@ -140,5 +140,6 @@ class GlyphButton(QToolButton):
             self._redraw()
 
     def _redraw(self) -> None:
-        color = QColor("white") if self.property("prominent") else self.palette().buttonText().color()
+        color = QColor("white") if self.property("prominent") else QColor(self.palette().buttonText().color())
+        color.setAlpha(255)  # napari's theme gives a faint colour while the button is disabled; the icon knows itself
         self.setIcon(glyph_icon(self._name, color))

@@ -116,7 +116,7 @@ class TrainingPanel(QWidget):
             self.recipe_box.setItemData(self.recipe_box.count() - 1, f"<qt>{card.about}</qt>", 3)  # tooltip
         self.recipe_box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.classes_box.setMinimumWidth(80)  # napari's style would want far more
-        self.minutes_box.setMinimumWidth(112)
+        self.minutes_box.setMinimumWidth(124)
         self.classes_box.setRange(2, 254)
         self.classes_box.setValue(DEFAULT_CLASSES)
         self.classes_box.setToolTip("How many classes to tell apart. More than you need: you merge them afterwards.")
