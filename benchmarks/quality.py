@@ -3,8 +3,8 @@
     python benchmarks/quality.py [STACK ...] [--seeds 0 1 2] [--seconds 240] [--recipes neighbour-forecast]
                                  [--classes 20] [--out quality.jsonl] [--no-baselines]
 
-STACK is ``phantom-sstem``, ``phantom-fibsem``, the name of a stack in ../shared/data, or a path to a stack that has its
-labels beside it as ``NAME_labels.*``.  Every row of the result is one JSON line; rows that are there already are not made
+STACK is ``phantom-sstem``, ``phantom-fibsem``, the name of a stack in ../shared/data, or a path to a stack that has
+its labels beside it as ``NAME_labels.*``.  Every row of the result is one JSON line; rows that are there already are not made
 again, so an interrupted benchmark goes on where it was.  The table at the end shows mean and standard deviation over
 seeds.  Figures are those of ``em-autoclass score`` on the full voxel grid.
 
@@ -21,14 +21,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_em_autoclass.core.working import bin_factors
 from napari_em_autoclass.io import open_volume
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Row = dict[str, Any]
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -70,13 +73,11 @@ def _jobs(args: argparse.Namespace, stack: str) -> list[Row]:
     jobs: list[Row] = []
     for classes in args.classes:
         if args.baselines:
-            jobs += [{"stack": stack, "recipe": f"baseline {name}", "classes": classes, "seed": 0} for name in _BASELINES]
-        for seconds in args.seconds:
-            for recipe in args.recipes:
-                jobs += [
-                    {"stack": stack, "recipe": recipe, "classes": classes, "seed": seed, "budget_s": seconds, "set": args.assignments}
-                    for seed in args.seeds
-                ]
+            names = [f"baseline {name}" for name in _BASELINES]
+            jobs += [{"stack": stack, "recipe": name, "classes": classes, "seed": 0} for name in names]
+        for seconds, recipe, seed in product(args.seconds, args.recipes, args.seeds):
+            key = {"stack": stack, "recipe": recipe, "classes": classes, "seed": seed}
+            jobs.append({**key, "budget_s": seconds, "set": args.assignments})
     return jobs
 
 

@@ -84,15 +84,16 @@ def test_a_layer_without_units_is_written_in_pixels(classes: np.ndarray, tmp_pat
 
 def test_a_run_opens_as_its_last_picture_with_its_decisions(run_dir: Path, phantom: Any) -> None:
     from napari_em_autoclass.core.checkpoint import RunFolder
+    from napari_em_autoclass.core.events import ViewRequest
 
     picture = np.full((64, 64), 2, np.uint8)
-    RunFolder.open(run_dir).save_snapshot(3, picture)
+    RunFolder.open(run_dir).save_snapshot(ViewRequest(3, 8, 72, 16, 80), picture)
     reader = contributions.get_reader(str(run_dir))
     assert reader is not None
     ((data, attributes, kind),) = reader(str(run_dir))
     assert kind == "labels"
     np.testing.assert_array_equal(data[0], picture)
-    assert attributes["translate"][0] == 3 * phantom.voxel_size_nm[0]
+    assert attributes["translate"] == tuple(n * nm for n, nm in zip((3, 8, 16), phantom.voxel_size_nm, strict=True))
     colors = attributes["colormap"]
     assert colors[1] == colors[2]
     assert colors[3][3] == 0

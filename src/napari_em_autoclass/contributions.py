@@ -93,19 +93,19 @@ def _read_run(path: str) -> list[LayerData]:
     if not latest.is_file():
         raise InputError(f"{path}: this run holds no class map yet; let it learn to its end, or press Stop")
     with np.load(latest, allow_pickle=False) as stored:
-        z, classes = int(stored["z"]), stored["classes"]
+        corner_zyx, classes = stored["corner_zyx"], stored["classes"]
     size = folder.volume.voxel_size_nm
     return [
         (
-            classes[None],  # (1, h, w), at the depth it was taken
+            classes[None],  # (1, h, w), at the place it was taken
             {
                 "name": f"classes · {folder.volume.name}",
                 "scale": size,
-                "translate": (z * size[0], 0.0, 0.0),
+                "translate": tuple(float(n * nm) for n, nm in zip(corner_zyx, size, strict=True)),
                 "units": ("nm",) * 3,
                 "colormap": _color_table(folder.history.present),
                 "opacity": 0.5,
-                "metadata": {_KEY: {"run_dir": str(folder.path), "z": z}},
+                "metadata": {_KEY: {"run_dir": str(folder.path), "z": int(corner_zyx[0])}},
             },
             "labels",
         )

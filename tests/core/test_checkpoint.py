@@ -202,7 +202,7 @@ def test_a_model_needs_nothing_but_the_folder(run: Path, tmp_path: Path, volume:
     found = model.classify(model.working(volume), ViewRequest(2, 0, 64, 0, 64))
     assert set(np.unique(found.classes)) <= {1, 2, 3, 4}
     with np.load(run / "snapshot" / "latest.npz", allow_pickle=False) as latest:
-        assert int(latest["z"]) == 2
+        assert latest["corner_zyx"].tolist() == [2, 0, 0]
         assert np.array_equal(latest["classes"], found.classes)
 
 
@@ -224,7 +224,7 @@ def test_nothing_in_the_folder_is_pickled(run: Path) -> None:
         "weights.safetensors",
     ]
     with np.load(run / "snapshot" / "latest.npz", allow_pickle=False) as latest:
-        assert {name: latest[name].dtype.kind for name in latest} == {"z": "i", "classes": "u"}
+        assert {name: latest[name].dtype.kind for name in latest} == {"corner_zyx": "i", "classes": "u"}
     assert "pickle" not in Path(checkpoint.__file__).read_text(encoding="utf-8").replace("Nothing is pickled.", "")
 
 

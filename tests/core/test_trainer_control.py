@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from napari_em_autoclass.core.checkpoint import RunFolder
+from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import (
     Event,
     RunEnded,
@@ -144,6 +145,16 @@ def test_new_settings_count_from_the_next_step(volume: Volume, settings: RunSett
     assert kinds[:4] == [{"forecast"}, {"forecast"}, {"forecast", "balance"}, {"forecast", "balance"}]
     assert len(kinds) == 6
     assert RunFolder.open(tmp_path / "run").settings == trainer.settings
+
+
+@pytest.mark.parametrize("change", ["n_classes=9", "tiles.size_px=96", "classifier.width=8", "seed=5"])
+def test_what_the_networks_depend_on_is_not_changed_under_way(
+    volume: Volume, settings: RunSettings, change: str
+) -> None:
+    trainer = Trainer(volume, settings)
+    with pytest.raises(InputError, match=f"^{change.split('.')[0].split('=')[0]} can't be changed.*start a new run$"):
+        trainer.settings = apply_setting(settings, change)
+    assert trainer.settings is settings
 
 
 @pytest.mark.parametrize("n_events", [2, 3, 5, 8, 15])

@@ -65,8 +65,10 @@ def test_prediction_alone_collapses_and_the_folder_keeps_a_map_from_before(
     assert events[-1].reason == "collapsed"
     assert all(event.effective_classes < 2 for event in steps[-50:])
     assert steps[-51].effective_classes >= 2
-    progress = RunFolder.open(tmp_path / "run").load_weights()[1]
+    folder = RunFolder.open(tmp_path / "run")
+    progress = folder.load_weights()[1]
     assert progress.step <= len(steps) - 50
+    assert [row["step"] for row in folder.log()] == [event.step for event in steps]  # the curve that shows it
     assert effective(class_map(tmp_path / "run", volume)) > 1.5
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from napari_em_autoclass.core.events import ViewRequest
     from napari_em_autoclass.core.volume import Volume
 
 __all__ = ["Progress", "RunFolder", "VolumeRecord", "write_atomically"]
@@ -233,12 +234,12 @@ class RunFolder:
         kept = [row for row in self.log() if row["step"] <= step]
         write_atomically(self.path / "log.jsonl", "".join(json.dumps(row) + "\n" for row in kept).encode())
 
-    def save_snapshot(self, z: int, classes: np.ndarray[Any, Any]) -> None:
-        """Store the class map (h, w) of section `z` as the run's latest picture."""
+    def save_snapshot(self, view: ViewRequest, classes: np.ndarray[Any, Any]) -> None:
+        """Store the class map (h, w) of what `view` asked for as the run's latest picture."""
         import io  # noqa: PLC0415
 
         buffer = io.BytesIO()
-        np.savez_compressed(buffer, z=np.int64(z), classes=classes)
+        np.savez_compressed(buffer, corner_zyx=np.array([view.z, view.y0, view.x0]), classes=classes)
         write_atomically(self.path / "snapshot" / "latest.npz", buffer.getvalue())
 
 

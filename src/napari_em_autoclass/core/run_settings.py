@@ -21,9 +21,18 @@ from napari_em_autoclass.core.settings import Settings, first_problem
 from napari_em_autoclass.core.tiles import TileSettings
 from napari_em_autoclass.core.views import ViewSettings
 
-__all__ = ["SCHEMA_VERSION", "RunSettings", "TrainingSettings", "apply_setting", "load_recipe", "recipe_names"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "RunSettings",
+    "TrainingSettings",
+    "apply_setting",
+    "load_recipe",
+    "recipe_names",
+    "refuse_fixed_changes",
+]
 
 SCHEMA_VERSION: Literal[1] = 1
+_MAY_CHANGE = frozenset({"terms", "views", "training"})
 
 
 class TrainingSettings(Settings):
@@ -95,6 +104,20 @@ class RunSettings(Settings):
         if len(set(kinds)) < len(kinds):
             raise ValueError(f"a term is listed twice: {', '.join(kinds)}")
         return self
+
+
+def refuse_fixed_changes(old: RunSettings, new: RunSettings) -> None:
+    """Check that `new` differs from `old` only in what may change while a run goes on: terms, views, training.
+
+    Raises
+    ------
+    InputError
+        If anything else differs: the networks and the saved run depend on it.
+    """
+    changed = [name for name in RunSettings.model_fields if getattr(old, name) != getattr(new, name)]
+    fixed = [name for name in changed if name not in _MAY_CHANGE]
+    if fixed:
+        raise InputError(f"{', '.join(fixed)} can't be changed while a run goes on; start a new run")
 
 
 def recipe_names() -> tuple[str, ...]:

@@ -31,8 +31,10 @@ from napari_em_autoclass.core.events import (
 )
 from napari_em_autoclass.core.learner import Learner, StepOut
 from napari_em_autoclass.core.model import fingerprint, working_volume
+from napari_em_autoclass.core.run_settings import refuse_fixed_changes
 from napari_em_autoclass.core.scores.label_free import effective_classes
 from napari_em_autoclass.core.snapshot import classify_view, middle_view
+from napari_em_autoclass.core.tile_limit import TileLimit
 from napari_em_autoclass.core.working import WorkingVolume, bin_factors
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ class Trainer:
         self, volume: Volume, settings: RunSettings, *, run_dir: Path | None = None, resume: bool = False
     ) -> None:
         self.run_id = uuid.uuid4().hex[:12]
-        self.settings = settings
+        self._settings = settings
         self.view: ViewRequest | None = None
         self._shown: ViewRequest | None = None
         self._picture_s = 0.0
@@ -84,7 +86,7 @@ class Trainer:
         self._clock = Clock()
         self._collapsed_for = 0
         self._may_save = True
-        self._tile_limit: int | None = None
+        self._tile_limit = TileLimit(self.device)
         self._log_rows: list[dict[str, object]] = []
         self._saved_settings = settings
         if resume and run_dir is None:
@@ -103,6 +105,16 @@ class Trainer:
         if folder is None and run_dir is not None:
             folder = RunFolder.create(run_dir, settings, volume, self._working.normalisation)
         self.folder = folder
+
+    @property
+    def settings(self) -> RunSettings:
+        """Settings of the run; terms, views and training may be replaced, whole, while it goes on."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: RunSettings) -> None:
+        refuse_fixed_changes(self._settings, settings)
+        self._settings = settings
 
     def stop(self) -> None:
         """Ask the training to end after the current step; the run stays usable."""
@@ -161,6 +173,7 @@ class Trainer:
                 self._clock.go_on()
                 yield from self._advance()
             if self._collapsed_for >= _COLLAPSED_STEPS:
+                self._write_log()  # the curve that shows it
                 yield self._ended("collapsed")
                 return
             view = self.view
@@ -178,7 +191,7 @@ class Trainer:
         yield from self._checkpoint()
         last = self._snapshot(self.view or middle_view(self._volume))
         if self.folder is not None:
-            self.folder.save_snapshot(last.view.z, last.classes)
+            self.folder.save_snapshot(last.view, last.classes)
         yield last
         yield self._ended("stopped" if self._stop else "finished")
 
@@ -193,7 +206,7 @@ class Trainer:
                 learner.start_refining()
             elif not is_refining and step and step % settings.training.recluster_steps == 0:
                 said.append(self._reclustered(afresh=False))
-            out = learner.step(self._within_memory(settings), step, fraction)
+            out = learner.step(self._tile_limit.within(settings), step, fraction)
             self._progress = self._progress.replace(step=step + 1, elapsed_s=self._clock.elapsed())
             said.append(self._step_done(out, fraction))
         except torch.OutOfMemoryError:
@@ -238,25 +251,9 @@ class Trainer:
 
     # --- memory, pictures, saving ------------------------------------------------------------------------------------
 
-    def _within_memory(self, settings: RunSettings) -> RunSettings:
-        limit = self._tile_limit
-        if limit is None or settings.training.tiles_per_step <= limit:
-            return settings
-        return settings.replace(training=settings.training.replace(tiles_per_step=limit))
-
     def _smaller_batch(self) -> Notice:
-        tiles = self._within_memory(self.settings).training.tiles_per_step
-        if tiles == 1:
-            raise InputError(
-                f"the memory of {self.device.name} is too small even for one tile; "
-                "choose smaller tiles (tiles.size_px), a narrower network (classifier.width), or device cpu"
-            )
-        self._tile_limit = tiles // 2
         self._learner.optimiser.zero_grad(set_to_none=True)
-        if self.device.name == "cuda":
-            torch.cuda.empty_cache()
-        sentence = f"The memory of {self.device.name} was short; going on with {tiles // 2} tiles per step."
-        return Notice(self.run_id, sentence)
+        return Notice(self.run_id, self._tile_limit.halve(self.settings))
 
     def _snapshot(self, view: ViewRequest) -> SnapshotTaken:
         since = time.perf_counter()
@@ -278,10 +275,14 @@ class Trainer:
             self.folder.save_settings(self.settings)
             self._saved_settings = self.settings
         # The log first: rows beyond the weights are cut off on resuming, missing rows could not be made up.
-        rows, self._log_rows = self._log_rows, []
-        self.folder.append_log(rows)
+        self._write_log()
         self.folder.save_weights(self._learner.tensors(), self._progress)
         return True
+
+    def _write_log(self) -> None:
+        rows, self._log_rows = self._log_rows, []
+        if self.folder is not None:
+            self.folder.append_log(rows)
 
     def _ended(self, reason: str) -> RunEnded:
         message = {
