@@ -4,9 +4,9 @@
                                  [--classes 20] [--out quality.jsonl] [--no-baselines]
 
 STACK is ``phantom-sstem``, ``phantom-fibsem``, the name of a stack in ../shared/data, or a path to a stack that has
-its labels beside it as ``NAME_labels.*``.  Every row of the result is one JSON line; rows that are there already are not made
-again, so an interrupted benchmark goes on where it was.  The table at the end shows mean and standard deviation over
-seeds.  Figures are those of ``em-autoclass score`` on the full voxel grid.
+its labels beside it as ``NAME_labels.*``. Every row of the result is one JSON line; rows that are there already are
+not made again, so an interrupted benchmark goes on where it was. The table at the end shows mean and standard
+deviation over seeds. Figures are those of ``em-autoclass score`` on the full voxel grid.
 
 Baselines, on pixels binned as the recipe bins them: k-means on the grey value, k-means on scikit-image's
 ``multiscale_basic_features``, and a random forest *trained on the labels* of the first half of the sections.

@@ -4,9 +4,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from napari_em_autoclass.cli.info import run_facts
-from napari_em_autoclass.core.checkpoint import RunFolder
-
 
 def test_info_tells_stack_settings_versions_and_state(em_autoclass: Any, trained_run: Path, stack: Path) -> None:
     told = json.loads(em_autoclass("info", trained_run, "--json").out)
@@ -23,8 +20,3 @@ def test_settings_are_listed_by_the_paths_that_set_takes(em_autoclass: Any, trai
     assert lines["settings.training.seconds"] == "-"
     assert lines["settings.terms.balance.weight"] == "1"
     assert lines["volume.voxel_size_nm"] == "50, 4, 4"
-
-
-def test_facts_are_plain_values(trained_run: Path) -> None:
-    facts = run_facts(RunFolder.open(trained_run))
-    assert json.loads(json.dumps(facts)) == facts

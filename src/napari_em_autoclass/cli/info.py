@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -12,7 +11,7 @@ from napari_em_autoclass.cli.options import JsonOption, RunArgument
 if TYPE_CHECKING:
     from napari_em_autoclass.core.checkpoint import RunFolder
 
-__all__ = ["info", "run_facts"]
+__all__ = ["info"]
 
 
 def info(run: RunArgument, *, as_json: JsonOption = False) -> None:
@@ -24,6 +23,7 @@ def info(run: RunArgument, *, as_json: JsonOption = False) -> None:
     """
     from napari_em_autoclass.cli.progress import print_json
     from napari_em_autoclass.core.checkpoint import RunFolder
+    from napari_em_autoclass.io.run_export import run_facts
 
     folder = RunFolder.open(run)
     told = {**run_facts(folder), "state": _state(folder)}
@@ -34,18 +34,6 @@ def info(run: RunArgument, *, as_json: JsonOption = False) -> None:
     width = max(len(name) for name, _ in rows) + 2
     for name, value in rows:
         typer.echo(f"{name:{width}}{value}")
-
-
-def run_facts(folder: RunFolder) -> dict[str, Any]:
-    """Return what made a run: its stack, settings and versions, as plain values."""
-    stored = json.loads((folder.path / "run.json").read_text(encoding="utf-8"))
-    return {
-        "path": str(folder.path),
-        "volume": folder.volume.model_dump(mode="json"),
-        "settings": folder.settings.model_dump(mode="json"),
-        "versions": stored.get("versions", {}),
-        "written": stored.get("written"),
-    }
 
 
 def _state(folder: RunFolder) -> dict[str, Any]:

@@ -7,12 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_em_autoclass.cli.allocator import return_large_arrays
-from napari_em_autoclass.cli.info import run_facts
 from napari_em_autoclass.cli.options import (
     AxesOption,
     DatasetOption,
@@ -31,10 +30,8 @@ from napari_em_autoclass.core.errors import InputError
 
 if TYPE_CHECKING:
     from napari_em_autoclass.core.checkpoint import RunFolder
-    from napari_em_autoclass.core.class_map import ClassMap
-    from napari_em_autoclass.core.predict import ClassBlock
     from napari_em_autoclass.core.volume import Volume
-    from napari_em_autoclass.io.class_map_target import Block, ClassMapTarget
+    from napari_em_autoclass.io.class_map_target import Block
 
 __all__ = ["Writing", "predict", "write_classes"]
 
@@ -111,22 +108,18 @@ def write_classes(folder: RunFolder, stack: Volume, out: Path, writing: Writing)
     from napari_em_autoclass.cli.progress import watched
     from napari_em_autoclass.core.device import choose_device
     from napari_em_autoclass.core.predict import n_blocks, predict_blocks
-    from napari_em_autoclass.io.export_tiff import write_class_map_tiff
-    from napari_em_autoclass.io.export_zarr import write_class_map_zarr
-    from napari_em_autoclass.io.stack_file import is_tiff_name
+    from napari_em_autoclass.io.run_export import RunExport, write_run_map
 
-    class_map = folder.history.present
     # A device that is not offered is refused by the settings, in words that name those that are.
     settings = folder.settings.replace(device=writing.device or folder.settings.device)
     model = folder.model(choose_device(settings.device).name)
     total = n_blocks(model, stack, probabilities=writing.probabilities)
     found = predict_blocks(model, stack, probabilities=writing.probabilities)
-    shown = _shown(watched(found, total, "predicting", writing.quiet), class_map, writing.merged)
-    write = write_class_map_tiff if is_tiff_name(out) else write_class_map_zarr
+    export = RunExport(folder, stack, folder.history.present, writing.merged, writing.probabilities)
     asked_to_end = Event()
     with calling_on_signals(asked_to_end.set):
-        blocks = _until_asked(shown, asked_to_end)
-        write(out, blocks, _target(folder, stack, class_map, writing), writing.overwrite)
+        blocks = export.shown(watched(found, total, "predicting", writing.quiet))
+        write_run_map(out, _until_asked(blocks, asked_to_end), export, writing.overwrite)
 
 
 def _until_asked(blocks: Iterator[Block], asked_to_end: Event) -> Iterator[Block]:
@@ -135,43 +128,6 @@ def _until_asked(blocks: Iterator[Block], asked_to_end: Event) -> Iterator[Block
         if asked_to_end.is_set():
             raise KeyboardInterrupt
         yield block
-
-
-def _shown(blocks: Iterator[ClassBlock], class_map: ClassMap, merged: bool) -> Iterator[Block]:
-    """Look through the merges of the class map, if they are to show; probabilities stay those of single classes."""
-    lookup = class_map.lookup()
-    for block in blocks:
-        classes = lookup[block.classes] if merged else block.classes
-        yield (block.box, classes) if block.probs is None else (block.box, classes, block.probs)
-
-
-def _target(folder: RunFolder, stack: Volume, class_map: ClassMap, writing: Writing) -> ClassMapTarget:
-    from napari_em_autoclass.io.class_map_target import ClassMapTarget
-
-    shown = class_map.rows() if writing.merged else tuple(range(1, class_map.n_classes + 1))
-    name_of = class_map.name_of if writing.merged else lambda i: class_map.names[i - 1]
-    return ClassMapTarget(
-        stack.shape_zyx,
-        stack.voxel_size_nm,
-        class_map.n_classes,
-        names={i: name_of(i) for i in shown},
-        colors={i: class_map.color_of(i) if writing.merged else class_map.colors[i - 1] for i in shown},
-        provenance=_provenance(folder, stack, writing.merged),
-        name=f"{stack.name} classes",
-        probabilities=writing.probabilities,
-    )
-
-
-def _provenance(folder: RunFolder, stack: Volume, merged: bool) -> dict[str, Any]:
-    """Return where the class map comes from, so that it can be made again."""
-    from napari_em_autoclass import __version__
-
-    return {
-        "program": f"napari-em-autoclass {__version__}",
-        "volume": stack.source or stack.name,
-        "merged": merged,
-        "run": run_facts(folder),
-    }
 
 
 @contextmanager

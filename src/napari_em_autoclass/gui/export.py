@@ -12,9 +12,7 @@ from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.worker import Report
 
 if TYPE_CHECKING:
-    from napari_em_autoclass.core.checkpoint import RunFolder
-    from napari_em_autoclass.core.model import Model
-    from napari_em_autoclass.io.class_map_target import Block, ClassMapTarget
+    from napari_em_autoclass.io.class_map_target import Block
 
 __all__ = ["ExportOrder", "command_line", "export"]
 
@@ -40,15 +38,22 @@ def export(order: ExportOrder, report: Report) -> Path:
         If the run can't be used, the volume not be read, or the file not be written.
     """
     from napari_em_autoclass.core.checkpoint import RunFolder
-    from napari_em_autoclass.io.export_tiff import write_class_map_tiff
-    from napari_em_autoclass.io.export_zarr import write_class_map_zarr
-    from napari_em_autoclass.io.stack_file import is_tiff_name
+    from napari_em_autoclass.core.predict import n_blocks, predict_blocks
+    from napari_em_autoclass.io.run_export import RunExport, write_run_map
 
     report(0.0)
     folder = RunFolder.open(order.run_dir)
     model = folder.model()
-    write = write_class_map_tiff if is_tiff_name(order.path) else write_class_map_zarr
-    return write(order.path, _blocks(order, model, report), _target(order, folder), overwrite=True)
+    total = n_blocks(model, order.volume, probabilities=order.probabilities)
+    found = predict_blocks(model, order.volume, probabilities=order.probabilities)
+    what = RunExport(folder, order.volume, order.class_map, order.merged, order.probabilities)
+    return write_run_map(order.path, _reported(what.shown(found), total, report), what, overwrite=True)
+
+
+def _reported(blocks: Iterator[Block], total: int, report: Report) -> Iterator[Block]:
+    for done, block in enumerate(blocks, start=1):
+        yield block
+        report(done / total)
 
 
 def command_line(run_dir: Path, volume: Volume) -> str:
@@ -56,38 +61,3 @@ def command_line(run_dir: Path, volume: Volume) -> str:
     z, y, x = (f"{size:g}" for size in volume.voxel_size_nm)
     source = volume.source if Path(volume.source).exists() else "VOLUME"
     return f'em-autoclass predict "{run_dir}" "{source}" --voxel-size {z} {y} {x} --out classes.ome.zarr'
-
-
-def _blocks(order: ExportOrder, model: Model, report: Report) -> Iterator[Block]:
-    from napari_em_autoclass.core.predict import n_blocks, predict_blocks
-
-    total = n_blocks(model, order.volume, probabilities=order.probabilities)
-    lookup = order.class_map.lookup()
-    found = predict_blocks(model, order.volume, probabilities=order.probabilities)
-    for done, block in enumerate(found, start=1):
-        classes = lookup[block.classes] if order.merged else block.classes
-        yield (block.box, classes) if block.probs is None else (block.box, classes, block.probs)
-        report(done / total)
-
-
-def _target(order: ExportOrder, folder: RunFolder) -> ClassMapTarget:
-    from napari_em_autoclass import __version__
-    from napari_em_autoclass.io.class_map_target import ClassMapTarget
-
-    class_map, merged = order.class_map, order.merged
-    shown = class_map.rows() if merged else tuple(range(1, class_map.n_classes + 1))
-    return ClassMapTarget(
-        order.volume.shape_zyx,
-        order.volume.voxel_size_nm,
-        class_map.n_classes,
-        names={i: class_map.name_of(i) if merged else class_map.names[i - 1] for i in shown},
-        colors={i: class_map.color_of(i) if merged else class_map.colors[i - 1] for i in shown},
-        provenance={
-            "program": f"napari-em-autoclass {__version__}",
-            "volume": order.volume.source or order.volume.name,
-            "merged": merged,
-            "run": {"path": str(folder.path), "settings": folder.settings.model_dump(mode="json")},
-        },
-        name=f"{order.volume.name} classes",
-        probabilities=order.probabilities,
-    )

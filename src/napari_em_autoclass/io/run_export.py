@@ -1,0 +1,90 @@
+"""From what a run predicts to a file: what the command line and the dock have in common."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_em_autoclass import __version__
+from napari_em_autoclass.io.class_map_target import ClassMapTarget
+from napari_em_autoclass.io.export_tiff import write_class_map_tiff
+from napari_em_autoclass.io.export_zarr import write_class_map_zarr
+from napari_em_autoclass.io.stack_file import is_tiff_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from napari_em_autoclass.core.checkpoint import RunFolder
+    from napari_em_autoclass.core.class_map import ClassMap
+    from napari_em_autoclass.core.predict import ClassBlock
+    from napari_em_autoclass.core.volume import Volume
+    from napari_em_autoclass.io.class_map_target import Block
+
+__all__ = ["RunExport", "run_facts", "write_run_map"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunExport:
+    """What is written: the class map of `volume` by the run in `folder`, through the decisions in `class_map`.
+
+    `merged` writes each group under the id of its smallest member; `probabilities` are always those of single classes.
+    """
+
+    folder: RunFolder
+    volume: Volume
+    class_map: ClassMap
+    merged: bool = False
+    probabilities: bool = False
+
+    def target(self) -> ClassMapTarget:
+        """Return grid, names, colours and provenance of the file."""
+        class_map, merged = self.class_map, self.merged
+        shown = class_map.rows() if merged else tuple(range(1, class_map.n_classes + 1))
+        return ClassMapTarget(
+            self.volume.shape_zyx,
+            self.volume.voxel_size_nm,
+            class_map.n_classes,
+            names={i: class_map.name_of(i) if merged else class_map.names[i - 1] for i in shown},
+            colors={i: class_map.color_of(i) if merged else class_map.colors[i - 1] for i in shown},
+            provenance={
+                "program": f"napari-em-autoclass {__version__}",
+                "volume": self.volume.source or self.volume.name,
+                "merged": merged,
+                "run": run_facts(self.folder),
+            },
+            name=f"{self.volume.name} classes",
+            probabilities=self.probabilities,
+        )
+
+    def shown(self, blocks: Iterable[ClassBlock]) -> Iterator[Block]:
+        """Yield `blocks` as they are written: looked at through the merges, if they are to show."""
+        lookup = self.class_map.lookup()
+        for block in blocks:
+            classes = lookup[block.classes] if self.merged else block.classes
+            yield (block.box, classes) if block.probs is None else (block.box, classes, block.probs)
+
+
+def write_run_map(path: Path, blocks: Iterable[Block], export: RunExport, overwrite: bool = False) -> Path:
+    """Write `blocks` as TIFF or OME-Zarr, by the name of `path`; nothing is left there if it fails.
+
+    Raises
+    ------
+    InputError
+        If the file exists and is not to be overwritten, or can't be written.
+    """
+    write = write_class_map_tiff if is_tiff_name(path) else write_class_map_zarr
+    return write(path, blocks, export.target(), overwrite)
+
+
+def run_facts(folder: RunFolder) -> dict[str, Any]:
+    """Return what made a run: its stack, settings and versions, as plain values."""
+    stored = json.loads((folder.path / "run.json").read_text(encoding="utf-8"))
+    return {
+        "path": str(folder.path),
+        "volume": folder.volume.model_dump(mode="json"),
+        "settings": folder.settings.model_dump(mode="json"),
+        "versions": stored.get("versions", {}),
+        "written": stored.get("written"),
+    }
