@@ -88,7 +88,6 @@ class Trainer:
         self._may_save = True
         self._tile_limit = TileLimit(self.device)
         self._log_rows: list[dict[str, object]] = []
-        self._saved_settings = settings
         if resume and run_dir is None:
             raise InputError("to resume, name the folder of the run")
         # Everything a user can get wrong is found here, before a folder is made.
@@ -271,9 +270,8 @@ class Trainer:
             return False
         if not self._log_rows and self._progress.step and self._progress.stage != "done":
             return False
-        if self._saved_settings is not self.settings:
+        if self.folder.settings != self.settings:
             self.folder.save_settings(self.settings)
-            self._saved_settings = self.settings
         # The log first: rows beyond the weights are cut off on resuming, missing rows could not be made up.
         self._write_log()
         self.folder.save_weights(self._learner.tensors(), self._progress)
