@@ -78,6 +78,18 @@ class StepDone:
     usage: tuple[float, ...]
     skill: float | None = None
 
+    def log_row(self) -> dict[str, object]:
+        """Return what the run's log keeps of the step."""
+        return {
+            "step": self.step,
+            "fraction": round(self.fraction, 6),
+            "elapsed_s": round(self.elapsed_s, 3),
+            "total": self.total,
+            "terms": dict(self.terms),
+            "effective_classes": self.effective_classes,
+            "skill": self.skill,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class SnapshotTaken:

@@ -120,7 +120,13 @@ class Trainer:
         self._stop = True
 
     def events(self) -> Generator[Event, None, None]:
-        """Train, and say what happens; closing the generator saves the run and ends it."""
+        """Train, and say what happens; closing the generator saves the run and ends it.
+
+        Yields
+        ------
+        Event
+            `RunStarted` first and `RunEnded` last.
+        """
         # Outside: whoever closes here must not save networks that were neither taught nor loaded over those of the run.
         yield self._started()
         threads = torch.get_num_threads()
@@ -224,29 +230,20 @@ class Trainer:
         least = min(2.0, 1 + (self.settings.n_classes - 1) / 7)
         self._collapsed_for = self._collapsed_for + 1 if effective < least else 0
         self._may_save = effective_classes(np.array(out.share)) >= least  # the smoothed usage would notice too late
-        progress = self._progress
-        self._log_rows.append(
-            {
-                "step": progress.step,
-                "fraction": round(fraction, 6),
-                "elapsed_s": round(progress.elapsed_s, 3),
-                "total": out.total,
-                "terms": out.terms,
-                "effective_classes": effective,
-                "skill": out.skill,
-            }
-        )
-        return StepDone(
+        progress, terms = self._progress, tuple(out.terms.items())
+        done = StepDone(
             self.run_id,
             progress.step,
             fraction,
             progress.elapsed_s,
-            tuple(out.terms.items()),
+            terms,
             out.total,
             effective,
             out.usage,
             out.skill,
         )
+        self._log_rows.append(done.log_row())
+        return done
 
     # --- memory, pictures, saving ------------------------------------------------------------------------------------
 
