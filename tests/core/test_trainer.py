@@ -8,36 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from runs import kinds_of, played, steps_of
 
 from napari_em_autoclass.core.checkpoint import RunFolder
 from napari_em_autoclass.core.events import (
     CheckpointSaved,
     ClassesRemade,
-    Event,
     RunEnded,
     RunStarted,
     SnapshotTaken,
     StepDone,
-    ViewRequest,
 )
 from napari_em_autoclass.core.run_settings import RunSettings, apply_setting
 from napari_em_autoclass.core.trainer import Trainer
 from napari_em_autoclass.core.volume import Volume
-
-CORNER = ViewRequest(1, 0, 24, 8, 40, prob_classes=(2,), serial=7)
-
-
-def played(trainer: Trainer) -> list[Event]:
-    return list(trainer.events())
-
-
-def steps_of(events: list[Event]) -> list[StepDone]:
-    return [event for event in events if isinstance(event, StepDone)]
-
-
-def kinds_of(events: list[Event]) -> list[str]:
-    return [type(event).__name__ for event in events]
-
 
 # --- what comes when -------------------------------------------------------------------------------------------------
 

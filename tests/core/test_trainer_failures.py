@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from runs import changed, class_map, curves
 
 from napari_em_autoclass.core.checkpoint import RunFolder
 from napari_em_autoclass.core.errors import InputError
@@ -22,27 +23,9 @@ from napari_em_autoclass.core.events import (
     StepDone,
 )
 from napari_em_autoclass.core.learner import Learner, StepOut
-from napari_em_autoclass.core.predict import predict_blocks
-from napari_em_autoclass.core.run_settings import RunSettings, apply_setting
+from napari_em_autoclass.core.run_settings import RunSettings
 from napari_em_autoclass.core.trainer import Trainer
 from napari_em_autoclass.core.volume import Volume
-
-SIZE = (50.0, 4.0, 4.0)
-
-
-def changed(settings: RunSettings, *changes: str) -> RunSettings:
-    for change in changes:
-        settings = apply_setting(settings, change)
-    return settings
-
-
-def class_map(run: Path, volume: Volume) -> np.ndarray:
-    return np.concatenate([block.classes.ravel() for block in predict_blocks(RunFolder.open(run).model(), volume)])
-
-
-def curves(run: Path) -> list[dict[str, object]]:
-    return [{key: value for key, value in row.items() if key != "elapsed_s"} for row in RunFolder.open(run).log()]
-
 
 # --- going on --------------------------------------------------------------------------------------------------------
 
