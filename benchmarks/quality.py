@@ -1,15 +1,17 @@
 """How good are the classes?  Train, predict and score through the command line, beside baselines that need no learning.
 
-    python benchmarks/quality.py [STACK ...] [--seeds 0 1 2] [--seconds 240] [--recipes neighbour-forecast]
-                                 [--classes 20] [--out quality.jsonl] [--no-baselines]
+    python benchmarks/quality.py [STACK ...] [--seeds 0 1 2] [--seconds 60 240] [--recipes neighbour-forecast]
+                                 [--classes 20 40] [--out quality.jsonl] [--no-baselines]
+    python benchmarks/quality.py --report quality.jsonl [--docs docs/reference/quality.md]
 
-STACK is ``phantom-sstem``, ``phantom-fibsem``, the name of a stack in ../shared/data, or a path to a stack that has
+STACK is ``phantom-`` and a mode of the phantom, the name of a stack in ../shared/data, or a path to a stack that has
 its labels beside it as ``NAME_labels.*``. Every row of the result is one JSON line; rows that are there already are
-not made again, so an interrupted benchmark goes on where it was. The table at the end shows mean and standard
-deviation over seeds. Figures are those of ``em-autoclass score`` on the full voxel grid.
+not made again, so an interrupted benchmark goes on where it was, and two may fill one file at the same time. A job that
+fails is told of and left out; the next call tries it again. At the end the tables are printed, mean and standard
+deviation over seeds; ``--report`` prints them without any work, and ``--docs`` makes a page of them, with a plot.
 
-Baselines, on pixels binned as the recipe bins them: k-means on the grey value, k-means on scikit-image's
-``multiscale_basic_features``, and a random forest *trained on the labels* of the first half of the sections.
+Figures are those of ``em-autoclass score`` on the full voxel grid. ``first_map_s`` is from the start of the process to
+the first class map, ``seconds`` to the end of training, ``peak_mb`` the larger peak of training and prediction.
 """
 
 from __future__ import annotations
@@ -21,41 +23,73 @@ import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
+from _quality_baselines import BASELINES
+from _quality_report import print_report, write_page
 
-from napari_em_autoclass.core.working import bin_factors
-from napari_em_autoclass.io import open_volume
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from napari_em_autoclass import __version__
 
 Row = dict[str, Any]
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-FIGURES = ("merged_miou", "info_share", "v_measure", "classes_used", "seconds", "peak_mb")
+_BASELINE_SCRIPT = Path(__file__).with_name("_quality_baselines.py")
+_GROUPS = 5
+# The forest's map holds the truth of the first half, so that only figures of the second half say anything about it.
+_FOREST_FIGURES = ("merged_miou", "merged_miou_at_5_groups", "iou", "rare_iou", "seconds", "peak_mb")
 
 
-def main() -> None:
-    """Make the missing rows and print the table."""
+class JobFailed(Exception):
+    """A command ended with an error, whose last words are the message."""
+
+
+def main() -> int:
+    """Make the missing rows and report on all; return 1 if a job failed."""
     args = _arguments()
-    rows = [json.loads(line) for line in args.out.read_text().splitlines()] if args.out.exists() else []
-    with tempfile.TemporaryDirectory() as folder:
-        for stack in args.stacks:
-            volume, labels = _files(stack, Path(folder))
-            for key in _jobs(args, stack):
-                if any(all(row.get(name) == value for name, value in key.items()) for row in rows):
-                    continue
-                row = {**key, **_measure(key, volume, labels)}
-                rows.append(row)
-                print(json.dumps(row), flush=True)
-                with args.out.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
-    _print_table(rows)
+    failed = 0 if args.report else _work(args)
+    rows = read_rows(args.report or args.out)
+    if args.docs is not None:
+        print(f"written: {', '.join(map(str, write_page(rows, args.docs)))}")
+    else:
+        print_report(rows)
+    return int(failed > 0)
+
+
+def read_rows(path: Path) -> list[Row]:
+    """Return the rows of a file, without a line that a killed process left half written."""
+    rows = []
+    for line in path.read_text("utf-8").splitlines() if path.exists() else []:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            print(f"{path}: left out a damaged line", file=sys.stderr)
+    return rows
+
+
+def add_row(path: Path, row: Row) -> None:
+    """Append a row in a single write, on a line of its own."""
+    is_cut = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
+    with path.open("ab", buffering=0) as file:
+        file.write((("\n" if is_cut else "") + json.dumps(row) + "\n").encode())
+
+
+def jobs(args: argparse.Namespace, stack: str) -> list[Row]:
+    """Return the keys of the rows wanted for a stack."""
+    wanted: list[Row] = []
+    if args.baselines:
+        # One seed: k-means and the forest hardly change with it.
+        wanted.append({"stack": stack, "recipe": "baseline forest", "seed": 0})
+        names = [f"baseline {name}" for name in BASELINES if name != "forest"]
+        wanted += [
+            {"stack": stack, "recipe": name, "classes": k, "seed": 0} for k, name in product(args.classes, names)
+        ]
+    for classes, seconds, recipe, seed in product(args.classes, args.seconds, args.recipes, args.seeds):
+        key = {"stack": stack, "recipe": recipe, "classes": classes, "seed": seed}
+        wanted.append({**key, "budget_s": seconds, "set": args.assignments})
+    return wanted
 
 
 def _arguments() -> argparse.Namespace:
@@ -68,27 +102,38 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--set", dest="assignments", action="append", default=[], help="passed on to train")
     parser.add_argument("--no-baselines", dest="baselines", action="store_false")
     parser.add_argument("--out", type=Path, default=Path("quality.jsonl"))
+    parser.add_argument("--report", type=Path, metavar="ROWS", help="only report on these rows")
+    parser.add_argument("--docs", type=Path, metavar="PAGE", help="write the report as a Markdown page, with a plot")
     return parser.parse_args()
 
 
-def _jobs(args: argparse.Namespace, stack: str) -> list[Row]:
-    jobs: list[Row] = []
-    for classes in args.classes:
-        if args.baselines:
-            names = [f"baseline {name}" for name in _BASELINES]
-            jobs += [{"stack": stack, "recipe": name, "classes": classes, "seed": 0} for name in names]
-        for seconds, recipe, seed in product(args.seconds, args.recipes, args.seeds):
-            key = {"stack": stack, "recipe": recipe, "classes": classes, "seed": seed}
-            jobs.append({**key, "budget_s": seconds, "set": args.assignments})
-    return jobs
+def _work(args: argparse.Namespace) -> int:
+    """Make the missing rows; return how many jobs failed."""
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for stack in args.stacks:
+            data = _data(stack, Path(folder))
+            for key in jobs(args, stack):
+                # Read anew each time: another process may fill the same file.
+                if any(all(row.get(name) == value for name, value in key.items()) for row in read_rows(args.out)):
+                    continue
+                try:
+                    row = {**key, **_measured(key, data), "version": _version(), "cpus": os.cpu_count()}
+                except JobFailed as error:
+                    failed += 1
+                    print(f"failed: {json.dumps(key)}: {error}", file=sys.stderr, flush=True)
+                    continue
+                add_row(args.out, row)
+                print(json.dumps(row), flush=True)
+    return failed
 
 
-def _files(stack: str, folder: Path) -> tuple[Path, Path]:
+def _data(stack: str, folder: Path) -> tuple[Path, Path]:
     """Return the paths of a stack and of its labels."""
     if stack.startswith("phantom-"):
         path = folder / f"{stack}.ome.tif"
         if not path.exists():
-            _run("phantom", path, "--mode", stack.removeprefix("phantom-"))
+            _run(_cli("phantom", path, "--mode", stack.removeprefix("phantom-")))
         return path, folder / f"{stack}_labels.ome.tif"
     path = DATA / f"{stack}.ome.tif" if (DATA / f"{stack}.ome.tif").exists() else Path(stack)
     stem = path.name.split(".")[0]
@@ -98,132 +143,103 @@ def _files(stack: str, folder: Path) -> tuple[Path, Path]:
     return path, labels[0]
 
 
-def _run(*words: object) -> tuple[str, float]:
-    """Run the command line; return what it printed, and its peak memory in MB."""
-    command = [sys.executable, "-m", "napari_em_autoclass", *map(str, words)]
-    with tempfile.TemporaryFile("w+") as printed:
-        process = subprocess.Popen(command, stdout=printed, stderr=subprocess.PIPE, text=True)
-        assert process.stderr is not None
-        complaint = process.stderr.read()
+def _measured(key: Row, data: tuple[Path, Path]) -> Row:
+    volume, labels = data
+    name = key["recipe"].removeprefix("baseline ")
+    with tempfile.TemporaryDirectory() as folder:
+        if name == key["recipe"]:
+            out = Path(folder) / "classes.ome.zarr"
+            costs = _trained(key, volume, out)
+            if costs["collapsed"]:
+                return costs
+        else:
+            out = Path(folder) / "classes.npz"
+            words = [str(_BASELINE_SCRIPT), name, volume, labels, key.get("classes", 0), out]
+            done = _run([sys.executable, *map(str, words)])
+            costs = {"seconds": round(done.seconds, 1), "peak_mb": round(done.peak_mb)}
+        groups = ["--groups", _GROUPS] if _knows_groups() else []
+        figures = {**json.loads(_run(_cli("score", out, labels, *groups, "--json")).printed), **costs}
+        if name == "forest":
+            return {figure: figures[figure] for figure in _FOREST_FIGURES if figure in figures}
+        return {**figures, "label_free": json.loads(_run(_cli("score", out, "--volume", volume, "--json")).printed)}
+
+
+def _trained(key: Row, volume: Path, out: Path) -> Row:
+    """Train and, unless the run collapsed, write the class map; return what it took."""
+    run = out.with_name("run")
+    wishes = ["--recipe", key["recipe"], "--classes", key["classes"], "--seed", key["seed"], "--json"]
+    wishes += [] if key["recipe"] == "filters" else ["--seconds", key["budget_s"]]
+    wishes += [word for assignment in key["set"] for word in ("--set", assignment)]
+    trained = _run(_cli("train", volume, "--out", run, *wishes), awaited='"SnapshotTaken"', excused='"collapsed"')
+    events = [json.loads(line) for line in trained.printed.splitlines()]
+    collapsed = events[-1].get("reason") == "collapsed"
+    peaks_mb = (
+        [trained.peak_mb] if collapsed else [trained.peak_mb, _run(_cli("predict", run, volume, "--out", out)).peak_mb]
+    )
+    return {
+        "collapsed": collapsed,
+        "first_map_s": None if trained.awaited_s is None else round(trained.awaited_s, 2),
+        "seconds": round(trained.seconds, 1),
+        "steps": sum(event["event"] == "StepDone" for event in events),
+        "peak_mb": round(max(peaks_mb)),
+    }
+
+
+@cache
+def _version() -> str:
+    """Return the commit; an installation that can be edited keeps the version of the day it was made."""
+    command = ["git", "describe", "--tags", "--always", "--dirty"]
+    told = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return told.stdout.strip() or __version__
+
+
+@cache
+def _knows_groups() -> bool:
+    return "--groups" in _run(_cli("score", "--help")).printed
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command printed, what it took, and the seconds to the line that was awaited."""
+
+    printed: str
+    seconds: float
+    peak_mb: float
+    awaited_s: float | None
+
+
+def _cli(*words: object) -> list[str]:
+    return [sys.executable, "-m", "napari_em_autoclass", *map(str, words)]
+
+
+def _run(command: list[str], *, awaited: str = "\n\n", excused: str = "\n\n") -> Done:
+    """Run a command, noting when it prints a line with `awaited`; an error is no failure after a line with `excused`.
+
+    Raises
+    ------
+    JobFailed
+        If it ends with an error.
+    """
+    start, awaited_s, lines = time.perf_counter(), None, list[str]()
+    with tempfile.TemporaryFile("w+") as complaint:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaint, text=True)
+        assert process.stdout is not None
+        with process.stdout as printed:
+            for line in printed:
+                if awaited_s is None and awaited in line:
+                    awaited_s = time.perf_counter() - start
+                lines.append(line)
+        # wait4 and not wait: it tells the peak memory of this child alone.
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise SystemExit(f"{' '.join(command)}: {complaint.strip()}")
-        printed.seek(0)
-        return printed.read(), usage.ru_maxrss / 1024
-
-
-def _measure(key: Row, volume: Path, labels: Path) -> Row:
-    name = key["recipe"].removeprefix("baseline ")
-    if name != key["recipe"]:
-        # In a process of its own: a process forked from a large one counts as large too, and peaks would be wrong.
-        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            return pool.submit(_baseline, name, key["classes"], volume, labels).result()
-    with tempfile.TemporaryDirectory() as folder:
-        run, out = Path(folder) / "run", Path(folder) / "classes.ome.zarr"
-        wishes = ["--recipe", name, "--classes", key["classes"], "--seed", key["seed"]]
-        wishes += [] if name == "filters" else ["--seconds", key["budget_s"]]
-        wishes += [word for assignment in key["set"] for word in ("--set", assignment)]
-        start = time.perf_counter()
-        _, peak_train = _run("train", volume, "--out", run, *wishes)
-        seconds = time.perf_counter() - start
-        _, peak_predict = _run("predict", run, volume, "--out", out)
-        log = (run / "log.jsonl").read_text().splitlines() if (run / "log.jsonl").exists() else []
-        free = json.loads(_run("score", out, "--volume", volume, "--json")[0])
-        return {
-            **json.loads(_run("score", out, labels, "--json")[0]),
-            "label_free": free,
-            "seconds": round(seconds, 1),
-            "steps": len(log),
-            "peak_mb": round(max(peak_train, peak_predict)),
-        }
-
-
-# --- baselines -------------------------------------------------------------------------------------------------------
-
-
-def _baseline(name: str, n_classes: int, path: Path, label_path: Path) -> Row:
-    from napari_em_autoclass.core.scores.labelled import score_with_labels
-
-    volume, truth = open_volume(path), open_volume(label_path)
-    fy, fx = bin_factors(volume.voxel_size_nm, 8.0)
-    raw = _binned(np.asarray(volume.data[:, :, :]).astype(np.float32), fy, fx)
-    raw = (raw - raw.mean((1, 2), keepdims=True)) / raw.std((1, 2), keepdims=True)
-    height, width = raw.shape[1] * fy, raw.shape[2] * fx
-    labels = np.asarray(truth.data[:, :, :])[:, :height, :width]
-    start = time.perf_counter()
-    found = _BASELINES[name](raw, labels[:, fy // 2 :: fy, fx // 2 :: fx], n_classes)
-    seconds = time.perf_counter() - start
-    enlarged = found.repeat(fy, axis=1).repeat(fx, axis=2)
-    return {**score_with_labels(enlarged, labels), "seconds": round(seconds, 1)}
-
-
-def _binned(raw: NDArray[np.float32], fy: int, fx: int) -> NDArray[np.float32]:
-    depth, height, width = raw.shape[0], raw.shape[1] // fy, raw.shape[2] // fx
-    return np.asarray(raw[:, : height * fy, : width * fx].reshape(depth, height, fy, width, fx).mean((2, 4)))
-
-
-def _intensity(raw: NDArray[np.float32], labels: NDArray[Any], n_classes: int) -> NDArray[np.uint8]:
-    return _kmeans(raw[..., None], n_classes)
-
-
-def _filters(raw: NDArray[np.float32], labels: NDArray[Any], n_classes: int) -> NDArray[np.uint8]:
-    return _kmeans(_features(raw), n_classes)
-
-
-def _features(raw: NDArray[np.float32]) -> NDArray[np.float32]:
-    from skimage.feature import multiscale_basic_features
-
-    return np.stack([multiscale_basic_features(s, sigma_min=1, sigma_max=8).astype(np.float32) for s in raw])
-
-
-def _kmeans(table: NDArray[np.float32], n_classes: int) -> NDArray[np.uint8]:
-    from sklearn.cluster import MiniBatchKMeans
-
-    flat = table.reshape(-1, table.shape[-1])
-    flat = (flat - flat.mean(0)) / (flat.std(0) + 1e-6)
-    sample = flat[np.random.default_rng(0).choice(len(flat), min(200_000, len(flat)), replace=False)]
-    model = MiniBatchKMeans(n_classes, batch_size=8192, n_init=3, random_state=0).fit(sample)
-    return np.asarray((model.predict(flat).reshape(table.shape[:-1]) + 1).astype(np.uint8))
-
-
-def _forest(raw: NDArray[np.float32], labels: NDArray[Any], n_classes: int) -> NDArray[np.uint8]:
-    """Return classes that *are* structures: trained on the first half, and the truth itself there."""
-    from sklearn.ensemble import RandomForestClassifier
-
-    features, half = _features(raw), len(raw) // 2
-    known = np.flatnonzero(labels[:half].ravel())
-    known = np.random.default_rng(0).choice(known, min(60_000, len(known)), replace=False)
-    model = RandomForestClassifier(60, max_depth=16, n_jobs=-1, random_state=0)
-    model.fit(features[:half].reshape(-1, features.shape[-1])[known], labels[:half].ravel()[known])
-    found = model.predict(features[half:].reshape(-1, features.shape[-1])).reshape(labels[half:].shape)
-    return np.concatenate([labels[:half], found]).astype(np.uint8)
-
-
-_BASELINES = {"intensity": _intensity, "filters": _filters, "forest": _forest}
-
-
-# --- table -----------------------------------------------------------------------------------------------------------
-
-
-def _print_table(rows: list[Row]) -> None:
-    groups: dict[tuple[Any, ...], list[Row]] = {}
-    for row in rows:
-        key = (row["stack"], row["recipe"], row["classes"], row.get("budget_s", ""), " ".join(row.get("set", [])))
-        groups.setdefault(key, []).append(row)
-    print(f"\n| stack | recipe | K | budget s | n | {' | '.join(FIGURES)} |\n|{'---|' * (5 + len(FIGURES))}")
-    for (stack, recipe, classes, budget, changes), members in sorted(groups.items(), key=lambda item: str(item[0])):
-        cells = [_mean(members, figure) for figure in FIGURES]
-        print(f"| {stack} | {recipe} {changes} | {classes} | {budget} | {len(members)} | {' | '.join(cells)} |")
-
-
-def _mean(rows: list[Row], figure: str) -> str:
-    values = [row[figure] for row in rows if figure in row]
-    if not values:
-        return ""
-    spread = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.3f}{spread}"
+        if process.returncode and excused not in "".join(lines[-1:]):
+            complaint.seek(0)
+            raise JobFailed((complaint.read().strip() or "".join(lines[-1:]).strip())[-500:])
+    return Done("".join(lines), time.perf_counter() - start, usage.ru_maxrss / 1024, awaited_s)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
