@@ -58,6 +58,24 @@ def test_without_labels_the_figures_need_no_truth(em_autoclass: Any, classes: Pa
     assert {name: with_stack[name] for name in figures} == figures
 
 
+def test_groups_are_found_without_labels_and_scored_with_them(em_autoclass: Any, classes: Path, stack: Path) -> None:
+    told = em_autoclass("score", classes, labels_beside(stack), "--volume", stack, "--groups", 5, "--json")
+    figures = json.loads(told.out)
+    assert 0 < figures["merged_miou_at_5_groups"] <= figures["merged_miou"] + 0.1
+    text = em_autoclass("score", classes, labels_beside(stack), "--volume", stack, "--groups", 5).out
+    assert f"merged_miou_at_5_groups  {figures['merged_miou_at_5_groups']:g}" in text.splitlines()
+    many = em_autoclass("score", classes, labels_beside(stack), "--volume", stack, "--groups", 99, "--json")
+    assert json.loads(many.out)["merged_miou_at_99_groups"] == figures["merged_miou"]
+
+
+@pytest.mark.parametrize("without", ["labels", "volume"])
+def test_groups_need_labels_and_volume(em_autoclass: Any, classes: Path, stack: Path, without: str) -> None:
+    given = [labels_beside(stack)] if without == "volume" else ["--volume", stack]
+    ended = em_autoclass("score", classes, *given, "--groups", 5)
+    assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
+    assert "--groups needs" in ended.err
+
+
 def test_a_stack_without_voxel_size_can_judge(
     em_autoclass: Any, classes: Path, small_phantom: Phantom, tmp_path: Path
 ) -> None:

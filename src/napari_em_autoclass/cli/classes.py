@@ -1,4 +1,4 @@
-"""``em-autoclass classes``: list the classes of a run, name them, colour them, merge them, and take that back."""
+"""``em-autoclass classes``: list the classes of a run, name, colour and merge them, by hand or as suggested."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_em_autoclass.cli.options import JsonOption, RunArgument
+from napari_em_autoclass.cli.suggest import show_suggestion
+from napari_em_autoclass.cli.suggest import suggest as suggested
 from napari_em_autoclass.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["class_rows", "classes"]
 
 _EDIT = "Editing"
+_SUGGEST = "Suggestions"
 _IDS = "ID,ID"
 
 
@@ -43,6 +46,22 @@ def classes(
     unlock: Annotated[str | None, typer.Option(metavar=_IDS, help="Protect no more.", rich_help_panel=_EDIT)] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Take the last edit back.", rich_help_panel=_EDIT)] = False,
     redo: Annotated[bool, typer.Option("--redo", help="Do it again.", rich_help_panel=_EDIT)] = False,
+    suggest: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Say which classes to merge into N groups.", min=3, rich_help_panel=_SUGGEST),
+    ] = None,
+    volume: Annotated[
+        str | None,
+        typer.Option(
+            metavar="STACK",
+            help="With --suggest: where to compare them.",
+            show_default="the stack of RUN",
+            rich_help_panel=_SUGGEST,
+        ),
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="With --suggest: merge them, as one edit.", rich_help_panel=_SUGGEST)
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the classes of a run, or edit them.
@@ -56,6 +75,8 @@ def classes(
     $ em-autoclass classes my-run --rename 5 "cytoplasm, light"
 
     $ em-autoclass classes my-run --undo
+
+    $ em-autoclass classes my-run --suggest 5 --apply
     """
     if name is not None and merge is None:
         raise InputError("--name belongs to --merge; to name one class write --rename ID NAME")
@@ -70,9 +91,17 @@ def classes(
         _edit(unlock, lambda class_map, ids: class_map.lock(_ids(ids), False)),
     )
     wanted = [edit for edit in edits if edit is not None]
-    if len(wanted) + undo + redo > 1:
+    if suggest is None and (apply or volume is not None):
+        raise InputError("--apply and --volume belong to --suggest; write how many groups you want, e.g. --suggest 5")
+    if len(wanted) + undo + redo + (suggest is not None) > 1:
         raise InputError("one edit at a time, so that each can be undone; write several commands")
     folder = _opened(run)
+    if suggest is not None:
+        found = suggested(folder, suggest, volume)
+        if not apply:
+            show_suggestion(found, as_json)
+            return
+        wanted = [lambda _: found.class_map]
     if wanted or undo or redo:
         folder.save_history(_edited(folder.history, wanted, undo=undo, redo=redo))
     _show(folder, as_json)

@@ -14,7 +14,7 @@ from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
 if TYPE_CHECKING:
     from napari_em_autoclass.core.volume import ArrayLike
 
-__all__ = ["label_names", "names_file", "score", "scores_with_labels"]
+__all__ = ["label_names", "merged_miou_at", "names_file", "score", "scores_with_labels"]
 
 
 def score(
@@ -25,6 +25,14 @@ def score(
     *,
     volume: Annotated[
         str | None, typer.Option(metavar="VOLUME", help="The EM stack; adds csev, which judges without labels.")
+    ] = None,
+    groups: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Merge the classes into N groups by their likeness, and score that too; needs LABELS and --volume.",
+            min=3,
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -37,13 +45,23 @@ def score(
     $ em-autoclass score classes.ome.zarr labels.ome.tif
 
     $ em-autoclass score classes.ome.zarr --volume stack.ome.tif --json
+
+    $ em-autoclass score classes.ome.zarr labels.ome.tif --volume stack.ome.tif --groups 5
     """
     from napari_em_autoclass.core.scores.label_free import score_without_labels
     from napari_em_autoclass.io.class_map_file import read_class_map
 
+    if groups is not None and (labels is None or volume is None):
+        raise InputError("--groups needs LABELS to score the groups, and --volume to find them")
     found, _ = read_class_map(classes)
     if labels is not None:
         figures = scores_with_labels(found, labels)
+        if groups is not None and volume is not None:
+            figures = {
+                "merged_miou": figures["merged_miou"],
+                f"merged_miou_at_{groups}_groups": merged_miou_at(groups, found, labels, _voxels(volume)),
+                **figures,
+            }
         if volume is not None:
             figures["csev"] = score_without_labels(found, _voxels(volume))["csev"]
     else:
@@ -68,6 +86,25 @@ def scores_with_labels(classes: ArrayLike, labels: str) -> dict[str, Any]:
     for figure in ("iou", "rare_iou"):
         figures[figure] = {names.get(label, str(label)): value for label, value in figures[figure].items()}
     return figures
+
+
+def merged_miou_at(n_groups: int, classes: ArrayLike, labels: str, volume: ArrayLike) -> float:
+    """Return `merged_miou` of a class map that was merged into `n_groups` without a look at the labels in a file.
+
+    Raises
+    ------
+    InputError
+        If labels or volume can't be read or don't fit.
+    """
+    from napari_em_autoclass.core.class_relations import relations_of_map
+    from napari_em_autoclass.core.merge_tree import MergeTree
+    from napari_em_autoclass.core.scores.grouped import grouped_counts
+    from napari_em_autoclass.core.scores.labelled import count_with_labels, score_counts
+    from napari_em_autoclass.io.class_map_file import read_class_map
+
+    counts = count_with_labels(classes, read_class_map(labels)[0])
+    tree = MergeTree.of(relations_of_map(classes, volume, max(len(counts.usage) - 1, 1)))
+    return float(score_counts(grouped_counts(counts, tree.cut(n_groups)))["merged_miou"])
 
 
 def names_file(labels: Path) -> Path:
@@ -106,9 +143,10 @@ def _show(figures: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(figures)
         return
+    width = max(22, *(len(name) + 2 for name in figures))
     for name, value in figures.items():
         if not isinstance(value, dict):
-            typer.echo(f"{name:22}{value:g}")
+            typer.echo(f"{name:{width}}{value:g}")
             continue
         typer.echo(name)
         for structure, iou in value.items():

@@ -6,8 +6,8 @@ voxels, are not swallowed by cytoplasm.
 
 Which criterion: mean IoU at 5 groups, averaged over 2 real stacks and 2 phantoms (14 class maps of 12 to 32 classes).
 All classes named by hand reach 0.52; in 5 groups this criterion reaches 0.47, looks alone 0.43, what follows alone
-0.39, Ward's criterion on looks 0.38, the least loss of information about the next section 0.35, and groups by chance 0.26.
-Which classes touch in the plane didn't help: with a weight of 0.3, 0.5 and 1 it was 0.46, 0.45 and 0.44.
+0.39, Ward's criterion on looks 0.38, the least loss of information about the next section 0.35, and groups by chance
+0.26. Which classes touch in the plane didn't help: with a weight of 0.3, 0.5 and 1 it was 0.46, 0.45 and 0.44.
 """
 
 from __future__ import annotations
