@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["labels_beside", "phantom", "write_phantom"]
 
+_MODES = "sstem (50 x 4 x 4 nm), fibsem (8 x 8 x 8 nm), or sbfsem (30 x 10 x 10 nm, a vertebrate's larger structures)."
+_SHAPES = "30 512 512, fibsem 96 256 256, sbfsem 40 400 400"
+
 
 def phantom(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The stack: a name ending in .ome.tif or .ome.zarr.")],
     *,
-    mode: Annotated[str, typer.Option(help="sstem (50 x 4 x 4 nm) or fibsem (8 x 8 x 8 nm).")] = "sstem",
+    mode: Annotated[str, typer.Option(help=_MODES)] = "sstem",
     shape: Annotated[
         tuple[int, int, int] | None,
-        typer.Option(metavar="Z Y X", help="Voxels along each axis.", show_default="30 512 512, fibsem 96 256 256"),
+        typer.Option(metavar="Z Y X", help="Voxels along each axis.", show_default=_SHAPES),
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same stack.")] = 0,
     labels: Annotated[

@@ -23,3 +23,8 @@ def sstem() -> Phantom:
 @pytest.fixture(scope="package")
 def fibsem() -> Phantom:
     return make_phantom((40, 200, 200), "fibsem", seed=0)
+
+
+@pytest.fixture(scope="package")
+def sbfsem() -> Phantom:
+    return make_phantom((16, 300, 300), "sbfsem", seed=0)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_em_autoclass.core.phantom.imaging import MODES, SectionLook, Textures, develop, plan_looks
+from napari_em_autoclass.core.phantom.imaging import MODES, SectionLook, Textures, binned, develop, plan_looks
 
 PLAIN = SectionLook((0.0, 0.0), 1.0, 0.0, False)
 BAD = SectionLook((0.0, 0.0), 1.0, 0.0, True)
@@ -30,7 +30,20 @@ def test_a_stack_of_eight_sections_or_more_has_one_bad_one(count: int, bad: int,
     assert sum(look.is_bad for look in plan_looks(count, MODES["sstem"], rng)) == bad
 
 
-@pytest.mark.parametrize("mode", ["sstem", "fibsem"])
+def test_block_faces_lie_well_but_not_perfectly(rng: np.random.Generator) -> None:
+    looks = plan_looks(60, MODES["sbfsem"], rng)
+    shift = np.array([look.shift_yx_nm for look in looks])
+    assert 0 < np.abs(np.diff(shift, axis=0)).mean() < 0.5 * MODES["sbfsem"].voxel_size_nm[1]
+    assert not any(look.is_bad for look in looks)
+
+
+def test_pixels_are_means_of_what_was_drawn_finer() -> None:
+    drawn = np.arange(24, dtype=np.float32).reshape(4, 6)
+    np.testing.assert_array_equal(binned(drawn, 2), [[3.5, 5.5, 7.5], [15.5, 17.5, 19.5]])
+    np.testing.assert_array_equal(binned(drawn, 1), drawn)
+
+
+@pytest.mark.parametrize("mode", ["sstem", "fibsem", "sbfsem"])
 def test_developing_keeps_brightness_and_adds_noise(mode: str, rng: np.random.Generator) -> None:
     raw, hidden = develop(np.full((200, 200), 0.5, np.float32), PLAIN, MODES[mode], rng)
     assert raw.dtype == np.uint8

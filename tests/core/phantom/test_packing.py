@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from napari_em_autoclass.core.phantom.anatomy import INSECT, VERTEBRATE
 from napari_em_autoclass.core.phantom.fields import Bounds
 from napari_em_autoclass.core.phantom.packing import lay_axons, pack_neurites
 
@@ -37,6 +38,12 @@ def test_neurites_keep_out_of_axons(rng: np.random.Generator) -> None:
     neurites = pack_neurites(BOUNDS, (axon,), rng)
     depths = [axon.depth_nm(float(z), np.array([y]), np.array([x]))[0, 0] for z, y, x in neurites.points_nm]
     assert max(depths) < 20.0
+
+
+def test_neurites_of_a_vertebrate_are_thicker(rng: np.random.Generator) -> None:
+    roomy = Bounds((0.0, 0.0, 0.0), (1500.0, 2500.0, 2500.0))
+    thin, thick = (np.median(pack_neurites(roomy, (), rng, anatomy=a).radii_nm) for a in (INSECT, VERTEBRATE))
+    assert thick > 1.8 * thin
 
 
 def test_a_larger_field_has_more_axons(rng: np.random.Generator) -> None:

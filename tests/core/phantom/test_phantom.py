@@ -22,7 +22,7 @@ def neighbour_correlations(phantom: Phantom) -> np.ndarray:
     return np.array([np.corrcoef(a, b)[0, 1] for a, b in itertools.pairwise(flat)])
 
 
-@pytest.mark.parametrize("mode", ["sstem", "fibsem"])
+@pytest.mark.parametrize("mode", ["sstem", "fibsem", "sbfsem"])
 def test_the_same_seed_gives_the_same_stack_and_another_seed_another(mode: str) -> None:
     first, again, other = (make_phantom(SMALL, mode, seed) for seed in (3, 3, 4))
     np.testing.assert_array_equal(first.raw, again.raw)
@@ -31,7 +31,10 @@ def test_the_same_seed_gives_the_same_stack_and_another_seed_another(mode: str) 
     assert (first.labels != other.labels).mean() > 0.1
 
 
-@pytest.mark.parametrize(("mode", "voxel_size_nm"), [("sstem", (50.0, 4.0, 4.0)), ("fibsem", (8.0, 8.0, 8.0))])
+@pytest.mark.parametrize(
+    ("mode", "voxel_size_nm"),
+    [("sstem", (50.0, 4.0, 4.0)), ("fibsem", (8.0, 8.0, 8.0)), ("sbfsem", (30.0, 10.0, 10.0))],
+)
 def test_a_phantom_says_what_it_is(mode: str, voxel_size_nm: tuple[float, float, float]) -> None:
     made = make_phantom((3, 40, 50), mode, seed=2)
     assert made.raw.shape == made.labels.shape == (3, 40, 50)
@@ -58,13 +61,21 @@ def test_every_class_holds_its_share_of_a_default_fibsem_stack(seed: int) -> Non
     assert min(held[name] for name in ("membrane", "cytoplasm", "mitochondria", "vesicles")) > 0.01, held
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_every_class_holds_its_share_of_a_default_sbfsem_stack(seed: int) -> None:
+    held = shares(make_phantom(mode="sbfsem", seed=seed))
+    assert min(held.values()) > 0.004, held
+    assert min(held[name] for name in ("membrane", "cytoplasm", "mitochondria", "vesicles", "myelin")) > 0.02, held
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_a_stack_smaller_than_a_bouton_still_shows_several_classes(seed: int) -> None:
     held = shares(make_phantom(SMALL, "sstem", seed))
     assert sum(share > 0.01 for share in held.values()) >= 3, held
 
 
-@pytest.mark.parametrize("kind", ["sstem", "fibsem"])
+@pytest.mark.parametrize("kind", ["sstem", "fibsem", "sbfsem"])
 def test_brightness_follows_the_truth(kind: str, request: pytest.FixtureRequest) -> None:
     made: Phantom = request.getfixturevalue(kind)
     whole = [z for z in range(len(made.raw)) if z not in made.bad_sections]
@@ -95,6 +106,12 @@ def test_neighbouring_sections_are_alike_in_fibsem_and_less_so_in_sstem(sstem: P
     assert 0.1 < np.median(neighbour_correlations(sstem)) < 0.6
 
 
+def test_sections_of_sbfsem_fit_together_without_damage(sbfsem: Phantom) -> None:
+    assert sbfsem.bad_sections == ()
+    assert (sbfsem.labels > 0).all()
+    assert neighbour_correlations(sbfsem).min() > 0.4
+
+
 def test_the_bad_section_is_listed_and_stands_out(sstem: Phantom) -> None:
     (bad,) = sstem.bad_sections
     contrast = np.array([np.subtract(*np.percentile(section, (75, 25))) for section in sstem.raw])
@@ -109,8 +126,14 @@ def test_structures_have_their_size_in_nm_in_both_modes(sstem: Phantom, fibsem: 
     assert abs(held[0] - held[1]) < 0.07
 
 
+def test_structures_of_a_vertebrate_are_larger(sstem: Phantom, sbfsem: Phantom) -> None:
+    # The band over the membranes is as wide in both, so its share tells how long they are per area: the smaller the
+    # cells, the longer.
+    assert shares(sbfsem)["membrane"] < 0.75 * shares(sstem)["membrane"]
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 3, 200), (9, 2, 5), (12, 33, 1)])
-@pytest.mark.parametrize("mode", ["sstem", "fibsem"])
+@pytest.mark.parametrize("mode", ["sstem", "fibsem", "sbfsem"])
 def test_odd_shapes_work(shape: tuple[int, int, int], mode: str) -> None:
     made = make_phantom(shape, mode, 0)
     assert made.raw.shape == made.labels.shape == shape
@@ -119,7 +142,7 @@ def test_odd_shapes_work(shape: tuple[int, int, int], mode: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"mode": "confocal"}, "confocal.*sstem, fibsem"),
+        ({"mode": "confocal"}, "confocal.*sstem, fibsem, sbfsem"),
         ({"shape_zyx": (5, 64)}, "three whole numbers"),
         ({"shape_zyx": (5, 0, 64)}, "three whole numbers"),
         ({"shape_zyx": (5, 6.5, 64)}, "three whole numbers"),

@@ -1,7 +1,7 @@
 """A procedural stack of neuropil whose truth is known to the voxel.
 
 It looks like electron microscopy, but nothing in it is a copy: cells, organelles, membranes and noise are random
-functions of position in nm, so both modes and all sizes show tissue of the right physical scale.
+functions of position in nm, so all modes and sizes show tissue of the right physical scale.
 
 Labels (`Phantom.labels`), taken from the geometry and never from the image:
 
@@ -29,11 +29,12 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.phantom.anatomy import INSECT, VERTEBRATE, Anatomy
 from napari_em_autoclass.core.phantom.canvas import Texture
 from napari_em_autoclass.core.phantom.classes import CLASS_NAMES
 from napari_em_autoclass.core.phantom.drawing import SectionPlane, draw_section
 from napari_em_autoclass.core.phantom.fields import Bounds
-from napari_em_autoclass.core.phantom.imaging import MODES, Mode, Textures, develop, plan_looks
+from napari_em_autoclass.core.phantom.imaging import MODES, Mode, Textures, binned, develop, plan_looks
 from napari_em_autoclass.core.phantom.tissue import Tissue, grow_tissue
 
 if TYPE_CHECKING:
@@ -42,11 +43,12 @@ if TYPE_CHECKING:
 __all__ = ["CLASS_NAMES", "DEFAULT_SHAPE", "Mode", "Phantom", "make_phantom"]
 
 DEFAULT_SHAPE: MappingProxyType[str, tuple[int, int, int]] = MappingProxyType(
-    {"sstem": (30, 512, 512), "fibsem": (96, 256, 256)}
+    {"sstem": (30, 512, 512), "fibsem": (96, 256, 256), "sbfsem": (40, 400, 400)}
 )
 
-_LEAST_TISSUE_NM = (700.0, 1300.0, 1300.0)  # less has no room for a bouton, and a small stack would be of one class
-_MARGIN_NM = 130.0  # cells reach into the stack from outside
+_ANATOMY: MappingProxyType[Mode, Anatomy] = MappingProxyType({"sstem": INSECT, "fibsem": INSECT, "sbfsem": VERTEBRATE})
+
+_MARGIN_NM = 130.0  # times the scale of the anatomy; cells reach into the stack from outside
 
 
 @dataclass(frozen=True)
@@ -64,9 +66,9 @@ class Phantom:
     class_names : dict of int to str
         Name of each id but 0.
     bad_sections : tuple of int
-        Indices of damaged sections; stacks of fewer than 8 sections and FIB-SEM have none.
-    mode : {"sstem", "fibsem"}
-        Kind of microscope.
+        Indices of damaged sections; only ssTEM of 8 sections or more has one.
+    mode : {"sstem", "fibsem", "sbfsem"}
+        Kind of microscope and tissue.
     seed : int
         What it was made from.
     """
@@ -88,9 +90,10 @@ def make_phantom(shape_zyx: tuple[int, int, int] | None = None, mode: Mode = "ss
     shape_zyx : tuple of int, optional
         Voxels per axis; `DEFAULT_SHAPE` of the mode if not given. A stack smaller than a bouton is cut around a
         synapse, so that it shows several classes.
-    mode : {"sstem", "fibsem"}
+    mode : {"sstem", "fibsem", "sbfsem"}
         "sstem": 50 x 4 x 4 nm, sharp, noisy, each section shifted and stained differently, one damaged.
         "fibsem": 8 x 8 x 8 nm, softer, with little noise.
+        "sbfsem": 30 x 10 x 10 nm, noisy, well registered, and of a vertebrate: structures are 2 to 3 times as large.
     seed : int
         Same seed, mode and shape give the same stack; 0 or more.
 
@@ -111,12 +114,15 @@ def make_phantom(shape_zyx: tuple[int, int, int] | None = None, mode: Mode = "ss
     looks = plan_looks(shape[0], scope, look_rng)
     size_nm = np.array(shape) * scope.voxel_size_nm
     farthest = max(max(abs(v) for v in look.shift_yx_nm) for look in looks)
-    room = np.maximum(size_nm, _LEAST_TISSUE_NM)
-    tissue = grow_tissue(Bounds((0.0, 0.0, 0.0), (room[0], room[1], room[2])).padded(_MARGIN_NM + farthest), tissue_rng)
+    anatomy = _ANATOMY[mode]
+    room = np.maximum(size_nm, anatomy.room_nm)
+    bounds = Bounds((0.0, 0.0, 0.0), (room[0], room[1], room[2])).padded(anatomy.scale * _MARGIN_NM + farthest)
+    tissue = grow_tissue(bounds, tissue_rng, anatomy=anatomy)
     corner = _corner_nm(tissue, size_nm, room)
-    textures = Textures(shape[1:], scope, image_rng)
+    finer = scope.finer
+    textures = Textures((shape[1] * finer, shape[2] * finer), scope, image_rng)
     raw, labels = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
-    y, x = (corner[i] + (np.arange(shape[i]) + 0.5) * scope.voxel_size_nm[i] for i in (1, 2))
+    y, x = (corner[i] + (np.arange(shape[i] * finer) + 0.5) * scope.voxel_size_nm[i] / finer for i in (1, 2))
     for index, look in enumerate(looks):
         plane = SectionPlane(
             float(corner[0] + (index + 0.5) * scope.voxel_size_nm[0]),
@@ -125,8 +131,8 @@ def make_phantom(shape_zyx: tuple[int, int, int] | None = None, mode: Mode = "ss
             (x + look.shift_yx_nm[1]).astype(np.float32),
         )
         brightness, truth = draw_section(tissue, plane, textures.section())
-        raw[index], hidden = develop(brightness, look, scope, image_rng)
-        labels[index] = np.where(hidden, 0, truth)
+        raw[index], hidden = develop(binned(brightness, finer), look, scope, image_rng)
+        labels[index] = np.where(hidden, 0, truth[finer // 2 :: finer, finer // 2 :: finer])
     bad = tuple(index for index, look in enumerate(looks) if look.is_bad)
     return Phantom(raw, labels, scope.voxel_size_nm, dict(CLASS_NAMES), bad, mode, seed)
 

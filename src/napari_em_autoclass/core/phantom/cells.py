@@ -10,6 +10,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import erfinv
 
+from napari_em_autoclass.core.phantom.anatomy import INSECT, Anatomy
 from napari_em_autoclass.core.phantom.fields import F32, Bounds, SmoothField
 from napari_em_autoclass.core.phantom.packing import Axon, Neurites
 
@@ -130,7 +131,12 @@ class CellGrid:
 
 
 def build_cells(
-    bounds: Bounds, neurites: Neurites, axons: tuple[Axon, ...], rng: np.random.Generator
+    bounds: Bounds,
+    neurites: Neurites,
+    axons: tuple[Axon, ...],
+    rng: np.random.Generator,
+    *,
+    anatomy: Anatomy = INSECT,
 ) -> tuple[CellGrid, Neurites]:
     """Let the packed neurites swell until they touch, in a warped space.
 
@@ -142,12 +148,13 @@ def build_cells(
         The same spheres moved to where the warp put them.
     """
     z, y, x = axes = [bounds.axis(i, _PITCH_NM) for i in range(3)]
+    scale = anatomy.scale
     warp = [
-        45.0 * SmoothField.random(bounds, 260.0, rng).on_grid(*axes)
-        + 13.0 * SmoothField.random(bounds, 95.0, rng).on_grid(*axes)
+        45.0 * scale * SmoothField.random(bounds, 260.0 * scale, rng).on_grid(*axes)
+        + 13.0 * scale * SmoothField.random(bounds, 95.0 * scale, rng).on_grid(*axes)
         for _ in range(3)
     ]
-    owner = _claim(axes, warp, neurites)
+    owner = _claim(axes, warp, neurites, 80.0 * scale)
     count = int(neurites.owner.max()) + 1
     for plane, depth in zip(owner, z, strict=True):
         for number, axon in enumerate(axons):
@@ -156,14 +163,14 @@ def build_cells(
     return grid, _unwarped(neurites, warp, bounds)
 
 
-def _claim(axes: list[F32], warp: list[F32], neurites: Neurites) -> NDArray[np.int16]:
+def _claim(axes: list[F32], warp: list[F32], neurites: Neurites, swell_nm: float) -> NDArray[np.int16]:
     """Give each lattice point to the neurite with the smallest distance in radii, or to glia."""
     nearest = np.full(warp[0].shape, _REACH**2, np.float32)
     owner = np.full(warp[0].shape, GLIA, np.int16)
     slack = [float(np.abs(w).max()) for w in warp]
     for point, radius, cell in zip(neurites.points_nm, neurites.radii_nm, neurites.owner, strict=True):
         # Thick neurites swell less: the room left over is about the same for all.
-        reach = min(_REACH * radius, radius + 80.0)
+        reach = min(_REACH * radius, radius + swell_nm)
         box = tuple(
             slice(*np.searchsorted(axes[i], (point[i] - reach - slack[i], point[i] + reach + slack[i])))
             for i in range(3)

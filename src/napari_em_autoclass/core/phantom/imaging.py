@@ -15,9 +15,9 @@ from napari_em_autoclass.core.phantom.fields import F32, Grain
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["MODES", "Microscope", "Mode", "SectionLook", "Textures", "develop", "plan_looks"]
+__all__ = ["MODES", "Microscope", "Mode", "SectionLook", "Textures", "binned", "develop", "plan_looks"]
 
-Mode: TypeAlias = Literal["sstem", "fibsem"]
+Mode: TypeAlias = Literal["sstem", "fibsem", "sbfsem"]
 _FEWEST_SECTIONS_FOR_DAMAGE = 8  # a short stack, as in a test, stays whole
 
 
@@ -45,6 +45,9 @@ class Microscope:
         Misplacement of each section (standard deviation per axis).
     has_damage : bool
         Whether a long stack has a bad section.
+    finer : int
+        How many times finer than its pixels a section is drawn along y and x: a wide pixel sums up what one point in
+        it would miss or catch by chance.
     """
 
     voxel_size_nm: tuple[float, float, float]
@@ -59,12 +62,16 @@ class Microscope:
     drift: float
     shift_nm: float
     has_damage: bool
+    finer: int = 1
 
 
 MODES: MappingProxyType[str, Microscope] = MappingProxyType(
     {
         "sstem": Microscope((50.0, 4.0, 4.0), 45.0, 0.7, 0.03, 0.062, 1.0, 0.0, 0.07, 0.03, 0.015, 7.0, True),
         "fibsem": Microscope((8.0, 8.0, 8.0), 16.0, 0.85, 0.012, 0.018, 0.88, 0.0, 0.0, 0.002, 0.012, 0.0, False),
+        "sbfsem": Microscope(
+            (30.0, 10.0, 10.0), 30.0, 0.7, 0.045, 0.045, 0.8, 0.0, 0.01, 0.006, 0.012, 1.5, False, finer=2
+        ),
     }
 )
 
@@ -95,7 +102,7 @@ class Textures:
     Parameters
     ----------
     shape_yx : tuple of int
-        Size of a section.
+        Size of a section as drawn.
     scope : Microscope
         Gives the pixel size, and how far along z the next section is.
     rng : numpy.random.Generator
@@ -103,7 +110,7 @@ class Textures:
     """
 
     def __init__(self, shape_yx: tuple[int, int], scope: Microscope, rng: np.random.Generator) -> None:
-        step_nm, pixel_nm = scope.voxel_size_nm[0], scope.voxel_size_nm[1]
+        step_nm, pixel_nm = scope.voxel_size_nm[0], scope.voxel_size_nm[1] / scope.finer
         self._grains = [
             Grain(shape_yx, size_nm / pixel_nm, float(np.exp(-0.25 * (step_nm / size_nm) ** 2)), rng)
             for size_nm in (5.0, 9.5, 42.0)
@@ -131,6 +138,12 @@ def plan_looks(count: int, scope: Microscope, rng: np.random.Generator) -> tuple
         )
         for i in range(count)
     )
+
+
+def binned(drawn: F32, finer: int) -> F32:
+    """Return the pixels of a section drawn `finer` times finer: (Y, X) from (Y finer, X finer), float32."""
+    height, width = drawn.shape[0] // finer, drawn.shape[1] // finer
+    return np.asarray(drawn.reshape(height, finer, width, finer).mean(axis=(1, 3)), dtype=np.float32)
 
 
 def develop(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
+from napari_em_autoclass.core.phantom.anatomy import INSECT, Anatomy
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Mitochondrion", "lay_mitochondria"]
 
 _SHARE = 0.04  # of the box, by a rough estimate of volume that is about half the true one
-_MIN_RADIUS_NM = 85.0
+_ROOM = 17 / 21  # radius of the thinnest neurite that holds one, times the least radius of mitochondria
 
 
 @dataclass(frozen=True)
@@ -77,27 +79,34 @@ class Mitochondrion:
 
 
 def lay_mitochondria(
-    bounds: Bounds, neurites: Neurites, axons: tuple[Axon, ...], grid: CellGrid, rng: np.random.Generator
+    bounds: Bounds,
+    neurites: Neurites,
+    axons: tuple[Axon, ...],
+    grid: CellGrid,
+    rng: np.random.Generator,
+    *,
+    anatomy: Anatomy = INSECT,
 ) -> tuple[Mitochondrion, ...]:
     """Place mitochondria in neurites wide enough, one in each axon, until they fill their share of the box."""
     wanted = _SHARE * float(np.prod(bounds.size_nm))
     made = [_in_axon(bounds, axon, grid.n_neurites + 1 + i, rng) for i, axon in enumerate(axons)]
+    room_nm = _ROOM * anatomy.mitochondrion_nm[0]
     taken = np.zeros(len(neurites.radii_nm), dtype=bool)
     volume = 0.0
-    for start in rng.permutation(np.flatnonzero(neurites.radii_nm > 1.15 * _MIN_RADIUS_NM)):
+    for start in rng.permutation(np.flatnonzero(neurites.radii_nm > 1.15 * room_nm)):
         if volume > wanted:
             break
         owner, radius = neurites.owner[start], neurites.radii_nm[start]
-        length = rng.uniform(300.0, 1300.0)
+        length = rng.uniform(*anatomy.mitochondrion_length_nm)
         beside = neurites.points_nm[min(start + 1, len(taken) - 1)]
         step = float(np.linalg.norm(beside - neurites.points_nm[start]))
         run = np.arange(start, min(start + max(2, int(length / max(step, 20.0))), len(taken)))
-        run = run[(neurites.owner[run] == owner) & (neurites.radii_nm[run] > _MIN_RADIUS_NM)]
+        run = run[(neurites.owner[run] == owner) & (neurites.radii_nm[run] > room_nm)]
         # Thick neurites may hold several side by side, hence the test on the way and not on the neurite.
         if len(run) < 2 or taken[run].any():
             continue
         taken[max(0, run[0] - 2) : run[-1] + 3] = True
-        body = _along(neurites, run, min(0.62 * radius, rng.uniform(105.0, 185.0)), rng)
+        body = _along(neurites, run, min(0.62 * radius, rng.uniform(*anatomy.mitochondrion_nm)), rng)
         volume += float(np.pi * body.radii_nm.mean() ** 2 * (np.ptp(body.points_nm, axis=0) @ np.ones(3)) * 0.7)
         made.append(body)
     return tuple(made)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_em_autoclass.core.phantom.anatomy import INSECT, Anatomy
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -14,15 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Axon", "Neurites", "lay_axons", "pack_neurites"]
 
-_PITCH_NM = 32.0
-_FASCICLE_NM = 100.0  # bundles come before the kinds thinner than this, or they find no room
-# Calibre (nm), its spread (log), height of varicosities (times the calibre), share of the box to try for.
-_KINDS = (
-    (230.0, 0.25, 0.35, 0.06),
-    (120.0, 0.25, 1.2, 0.14),
-    (76.0, 0.25, 0.9, 0.20),
-    (50.0, 0.20, 0.6, 0.25),
-)
+_PITCH_NM = 32.0  # times the scale of the anatomy, as all lengths here
 
 
 @dataclass(frozen=True)
@@ -37,6 +31,8 @@ class Axon:
         Outer radius, and the thickness of the myelin inside it.
     phase : float
         Sets bend and out-of-roundness, radians.
+    scale : float
+        That of the anatomy; a thick axon bends in wide curves.
     """
 
     centre_yx_nm: tuple[float, float]
@@ -44,10 +40,11 @@ class Axon:
     radius_nm: float
     sheath_nm: float
     phase: float
+    scale: float = 1.0
 
     def axis_yx(self, z_nm: float) -> tuple[float, float]:
         """Return the axis position (y, x) in nm at depth `z_nm`."""
-        bend = 40.0 * np.sin(z_nm / 330.0 + self.phase)
+        bend = 40.0 * self.scale * np.sin(z_nm / (330.0 * self.scale) + self.phase)
         y = self.centre_yx_nm[0] + self.slope_yx[0] * z_nm + bend
         return float(y), float(self.centre_yx_nm[1] + self.slope_yx[1] * z_nm - 0.6 * bend)
 
@@ -56,7 +53,7 @@ class Axon:
         axis_y, axis_x = self.axis_yx(z_nm)
         dy, dx = y_nm[:, None] - axis_y, x_nm[None, :] - axis_x
         angle = np.arctan2(dy, dx)
-        twist = self.phase + z_nm / 900.0
+        twist = self.phase + z_nm / (900.0 * self.scale)
         out_of_round = 1.0 + 0.10 * np.cos(2 * angle + twist) + 0.04 * np.cos(3 * angle - 2 * twist)
         return np.asarray(self.radius_nm - np.hypot(dy, dx) * out_of_round, dtype=np.float32)
 
@@ -80,22 +77,25 @@ class Neurites:
     owner: NDArray[np.int64]
 
 
-def lay_axons(bounds: Bounds, rng: np.random.Generator) -> tuple[Axon, ...]:
-    """Place one myelinated axon, or one per 6 square micrometres of a larger field."""
-    size = bounds.size_nm
-    count = max(1, round(float(size[1] * size[2]) / 6e6))
+def lay_axons(bounds: Bounds, rng: np.random.Generator, *, anatomy: Anatomy = INSECT) -> tuple[Axon, ...]:
+    """Place one myelinated axon, or one per 6 square micrometres (of scale 1) of a larger field."""
+    size, scale = bounds.size_nm, anatomy.scale
+    count = max(1, round(float(size[1] * size[2]) / (6e6 * scale**2)))
     axons: list[Axon] = []
     while len(axons) < count:
         low, high = np.array(bounds.low_nm[1:]), np.array(bounds.high_nm[1:])
         centre = low + (high - low) * rng.uniform(0.25, 0.75, 2)
         slope = rng.uniform(-0.25, 0.25, 2)
         at_zero = centre - slope * (bounds.low_nm[0] + bounds.high_nm[0]) / 2
-        radius = float(rng.uniform(300, 350))
-        axons.append(Axon((at_zero[0], at_zero[1]), (slope[0], slope[1]), radius, 0.27 * radius, rng.uniform(0, 6.28)))
+        radius = float(rng.uniform(*anatomy.axon_radius_nm))
+        sheath, phase = anatomy.sheath_share * radius, rng.uniform(0, 6.28)
+        axons.append(Axon((at_zero[0], at_zero[1]), (slope[0], slope[1]), radius, sheath, phase, scale))
     return tuple(axons)
 
 
-def pack_neurites(bounds: Bounds, axons: tuple[Axon, ...], rng: np.random.Generator) -> Neurites:
+def pack_neurites(
+    bounds: Bounds, axons: tuple[Axon, ...], rng: np.random.Generator, *, anatomy: Anatomy = INSECT
+) -> Neurites:
     """Grow neurites, thick ones first, until each kind fills its share or finds no more room.
 
     Parameters
@@ -106,12 +106,14 @@ def pack_neurites(bounds: Bounds, axons: tuple[Axon, ...], rng: np.random.Genera
         Space already taken.
     rng : numpy.random.Generator
         Source of every choice.
+    anatomy : Anatomy
+        How thick neurites are.
     """
-    room = _Room(bounds, axons)
+    room = _Room(bounds, axons, anatomy.scale)
     chains: list[tuple[F32, F32]] = []
     bundled = False
-    for calibre, spread, swelling, share in _KINDS:
-        if calibre < _FASCICLE_NM and not bundled:
+    for calibre, spread, swelling, share in anatomy.kinds:
+        if calibre < anatomy.fascicle_nm and not bundled:
             bundled = True
             chains += _fascicles(room, bounds, rng)
         wanted, failures = room.filled + share, 0
@@ -126,16 +128,16 @@ def pack_neurites(bounds: Bounds, axons: tuple[Axon, ...], rng: np.random.Genera
 
 
 def _fascicles(room: _Room, bounds: Bounds, rng: np.random.Generator) -> list[tuple[F32, F32]]:
-    """Grow bundles of thin parallel neurites, one per 5 cubic micrometres."""
+    """Grow bundles of thin parallel neurites, one per 5 cubic micrometres (of scale 1)."""
     grown = []
-    for _ in range(max(1, round(float(np.prod(bounds.size_nm)) / 5e9))):
+    for _ in range(max(1, round(float(np.prod(bounds.size_nm)) / (5e9 * room.scale**3)))):
         middle = room.low + rng.random(3) * room.size
         # Mostly within the sections: bundles seen lengthwise look different from all else.
         direction = rng.standard_normal(3) * (0.4, 1.0, 1.0)
         for _ in range(60):
-            start = (middle + rng.standard_normal(3) * 230.0).astype(np.float32)
+            start = (middle + rng.standard_normal(3) * 230.0 * room.scale).astype(np.float32)
             heading = direction / np.linalg.norm(direction) + 0.08 * rng.standard_normal(3)
-            chain = _grow(room, (start, heading), (float(rng.uniform(50.0, 85.0)), 0.2), rng)
+            chain = _grow(room, (start, heading), (room.scale * float(rng.uniform(50.0, 85.0)), 0.2), rng)
             grown += [chain] if chain is not None else []
     return grown
 
@@ -143,9 +145,9 @@ def _fascicles(room: _Room, bounds: Bounds, rng: np.random.Generator) -> list[tu
 class _Room:
     """Occupancy of the box on a coarse lattice: a look-up costs the same however many neurites there are."""
 
-    def __init__(self, bounds: Bounds, axons: tuple[Axon, ...]) -> None:
-        self.low, self.size = np.array(bounds.low_nm), bounds.size_nm
-        axes = [bounds.axis(i, _PITCH_NM) for i in range(3)]
+    def __init__(self, bounds: Bounds, axons: tuple[Axon, ...], scale: float) -> None:
+        self.low, self.size, self.scale, self._pitch = np.array(bounds.low_nm), bounds.size_nm, scale, scale * _PITCH_NM
+        axes = [bounds.axis(i, self._pitch) for i in range(3)]
         self._taken = np.zeros([len(a) for a in axes], dtype=bool)
         for plane, z in zip(self._taken, axes[0], strict=True):
             for axon in axons:
@@ -162,16 +164,16 @@ class _Room:
         return bool(np.all(point >= self.low) and np.all(point <= self.low + self.size))
 
     def is_free(self, point: F32, radius: float) -> bool:
-        index = np.rint((point + radius * self._probe - self.low) / _PITCH_NM).astype(np.intp)
+        index = np.rint((point + radius * self._probe - self.low) / self._pitch).astype(np.intp)
         np.clip(index, 0, np.array(self._taken.shape) - 1, out=index)
         return int(self._taken[index[:, 0], index[:, 1], index[:, 2]].sum()) <= 2
 
     def take(self, points: F32, radii: F32) -> None:
         shape = np.array(self._taken.shape)
         for point, radius in zip(points, radii, strict=True):
-            low = np.clip(np.floor((point - radius - self.low) / _PITCH_NM).astype(int), 0, shape)
-            high = np.clip(np.ceil((point + radius - self.low) / _PITCH_NM).astype(int) + 1, 0, shape)
-            z, y, x = (self.low[i] + _PITCH_NM * np.arange(low[i], high[i]) - point[i] for i in range(3))
+            low = np.clip(np.floor((point - radius - self.low) / self._pitch).astype(int), 0, shape)
+            high = np.clip(np.ceil((point + radius - self.low) / self._pitch).astype(int) + 1, 0, shape)
+            z, y, x = (self.low[i] + self._pitch * np.arange(low[i], high[i]) - point[i] for i in range(3))
             near = z[:, None, None] ** 2 + y[:, None] ** 2 + x**2 < radius**2
             self._taken[low[0] : high[0], low[1] : high[1], low[2] : high[2]] |= near
 
@@ -184,7 +186,7 @@ def _grow(
     if not (room.inside(start) and room.is_free(start, calibre)):
         return None
     direction = direction / np.linalg.norm(direction)
-    phase, beat = rng.uniform(0, 6.28), rng.uniform(450, 1100)
+    phase, beat = rng.uniform(0, 6.28), room.scale * rng.uniform(450, 1100)
     halves = []
     for sign in (1.0, -1.0):
         point, heading, way = start, sign * direction, 0.0

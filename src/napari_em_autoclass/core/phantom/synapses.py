@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from napari_em_autoclass.core.phantom.anatomy import INSECT, Anatomy
 from napari_em_autoclass.core.phantom.cells import GLIA, CellGrid
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Synapse", "lay_microtubules", "lay_synapses", "lay_vesicles"]
 
-_PER_CUBIC_UM = 3.0  # more than in cortex, as in fly neuropil: each class must show in a small stack
-_MIN_BOUTON_NM = 120.0
 _VESICLE_GAP_NM = 45.0
 _STRAYS_PER_CUBIC_UM = 200.0
 
@@ -52,28 +51,33 @@ class Synapse:
     cloud_radius_nm: float
 
 
-def lay_synapses(bounds: Bounds, neurites: Neurites, grid: CellGrid, rng: np.random.Generator) -> tuple[Synapse, ...]:
+def lay_synapses(
+    bounds: Bounds, neurites: Neurites, grid: CellGrid, rng: np.random.Generator, *, anatomy: Anatomy = INSECT
+) -> tuple[Synapse, ...]:
     """Place synapses where a swelling of a neurite borders another neurite."""
-    wanted = max(2, round(_PER_CUBIC_UM * float(np.prod(bounds.size_nm)) / 1e9))
+    swell = 40.0 * anatomy.scale
+    mean_cloud, spread_cloud, least_cloud = anatomy.cloud_nm
+    wanted = max(2, round(anatomy.synapses_per_um3 * float(np.prod(bounds.size_nm)) / 1e9))
     inside = np.all((neurites.points_nm > bounds.low_nm) & (neurites.points_nm < bounds.high_nm), axis=1)
     made: list[Synapse] = []
-    for site in rng.permutation(np.flatnonzero((neurites.radii_nm > _MIN_BOUTON_NM) & inside)):
+    for site in rng.permutation(np.flatnonzero((neurites.radii_nm > anatomy.bouton_nm) & inside)):
         if len(made) == wanted:
             break
         pre, bouton, radius = int(neurites.owner[site]) + 1, neurites.points_nm[site], float(neurites.radii_nm[site])
-        border, beyond = grid.borders_near(pre, bouton, 1.4 * radius + 40.0)
+        border, beyond = grid.borders_near(pre, bouton, 1.4 * radius + swell)
         fits = (beyond != GLIA) & (beyond <= grid.n_neurites)
-        fits &= np.linalg.norm(border - bouton, axis=1) < 1.4 * radius + 40.0
+        fits &= np.linalg.norm(border - bouton, axis=1) < 1.4 * radius + swell
         if not fits.any():
             continue
         pick = rng.choice(np.flatnonzero(fits))
         centre = border[pick]
-        if any(np.linalg.norm(centre - other.centre_nm) < 420.0 for other in made):
+        if any(np.linalg.norm(centre - other.centre_nm) < anatomy.synapses_apart_nm for other in made):
             continue
         inward = (bouton - centre) / (np.linalg.norm(bouton - centre) + 1e-3)
-        reach = float(np.clip(rng.normal(290.0, 50.0), 180.0, 1.6 * radius))
+        reach = float(np.clip(rng.normal(mean_cloud, spread_cloud), least_cloud, 1.6 * radius))
         cloud = (centre + inward * 0.55 * reach).astype(np.float32)
-        made.append(Synapse(pre, int(beyond[pick]), centre, float(rng.uniform(120.0, 190.0)), cloud, reach))
+        density = float(rng.uniform(*anatomy.density_nm))
+        made.append(Synapse(pre, int(beyond[pick]), centre, density, cloud, reach))
     return tuple(made)
 
 
@@ -112,7 +116,12 @@ def _strays(grid: CellGrid, mitochondria: tuple[Mitochondrion, ...], rng: np.ran
 
 
 def lay_microtubules(
-    bounds: Bounds, neurites: Neurites, axons: tuple[Axon, ...], rng: np.random.Generator
+    bounds: Bounds,
+    neurites: Neurites,
+    axons: tuple[Axon, ...],
+    rng: np.random.Generator,
+    *,
+    anatomy: Anatomy = INSECT,
 ) -> tuple[F32, F32]:
     """Lay bundles of microtubules along half of the neurites and all axons.
 
@@ -131,13 +140,13 @@ def lay_microtubules(
         if rng.random() < 0.5 or mine.sum() < 4:
             continue
         path = ndimage.gaussian_filter1d(neurites.points_nm[mine], 1.5, axis=0, mode="nearest")
-        for line in _bundle(path, 0.7 * radius, int(np.clip(radius / 14.0, 3, 22)), rng):
+        for line in _bundle(path, 0.7 * radius, int(np.clip(radius / 14.0, 3, 22 * anatomy.scale)), rng):
             lines.append(line)
             cells.append(np.full(len(line), owner + 1, np.float32))
     for number, axon in enumerate(axons):
         depth = np.arange(bounds.low_nm[0], bounds.high_nm[0], 40.0)
         path = np.array([(z, *axon.axis_yx(float(z))) for z in depth], np.float32)
-        for line in _bundle(path, 0.9 * (axon.radius_nm - axon.sheath_nm), 45, rng):
+        for line in _bundle(path, 0.9 * (axon.radius_nm - axon.sheath_nm), round(45 * anatomy.scale), rng):
             lines.append(line)
             cells.append(np.full(len(line), neurites.owner.max() + 2 + number, np.float32))
     points, of_cell = np.concatenate(lines), np.concatenate(cells)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_em_autoclass.core.phantom.anatomy import INSECT, Anatomy
 from napari_em_autoclass.core.phantom.cells import GLIA, CellGrid, build_cells
 from napari_em_autoclass.core.phantom.fields import F32, Bounds, SmoothField
 from napari_em_autoclass.core.phantom.mitochondria import Mitochondrion, lay_mitochondria
@@ -74,21 +75,24 @@ class Tissue:
     fields: Fields
 
 
-def grow_tissue(bounds: Bounds, rng: np.random.Generator) -> Tissue:
+def grow_tissue(bounds: Bounds, rng: np.random.Generator, *, anatomy: Anatomy = INSECT) -> Tissue:
     """Grow neuropil in a box.
 
     Parameters
     ----------
     bounds : Bounds
-        Box in nm; at least a micrometre wide, or there is no room for the thick processes.
+        Box in nm; at least a micrometre (of scale 1) wide, or there is no room for the thick processes.
     rng : numpy.random.Generator
         Source of every choice.
+    anatomy : Anatomy
+        How large its structures are.
     """
-    axons = lay_axons(bounds, rng)
-    cells, neurites = build_cells(bounds, pack_neurites(bounds, axons, rng), axons, rng)
-    mitochondria = lay_mitochondria(bounds, neurites, axons, cells, rng)
-    synapses = lay_synapses(bounds, neurites, cells, rng)
-    microtubules, microtubule_cell = lay_microtubules(bounds, neurites, axons, rng)
+    axons = lay_axons(bounds, rng, anatomy=anatomy)
+    packed = pack_neurites(bounds, axons, rng, anatomy=anatomy)
+    cells, neurites = build_cells(bounds, packed, axons, rng, anatomy=anatomy)
+    mitochondria = lay_mitochondria(bounds, neurites, axons, cells, rng, anatomy=anatomy)
+    synapses = lay_synapses(bounds, neurites, cells, rng, anatomy=anatomy)
+    microtubules, microtubule_cell = lay_microtubules(bounds, neurites, axons, rng, anatomy=anatomy)
     tone = 0.045 * rng.standard_normal(cells.n_cells)
     granularity = rng.uniform(0.75, 1.3, cells.n_cells)
     tone[GLIA], granularity[GLIA] = -0.11, 0.5  # grey and smooth
