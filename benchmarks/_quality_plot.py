@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from xml.sax.saxutils import escape
 
-from _quality_rows import FOREST, Row, by_setup, by_stack, forest_miou, mean_and_spread, value_of
+from _quality_rows import FOREST, Row, by_setup, by_stack, forest_miou, mean_and_spread, title, value_of
 
 __all__ = ["draw_plot"]
 
@@ -72,7 +72,7 @@ def draw_plot(rows: list[Row]) -> str:
     ]
     top = _LEGEND
     for stack, lanes in stacks.items():
-        parts.append(_words(10, top + 22, stack, 'font-size="13" font-weight="bold"'))
+        parts.append(_words(10, top + 22, title(stack), 'font-size="13" font-weight="bold"'))
         top += _HEADER
         for lane in lanes:
             parts += _lane(lane, top + _LANE / 2, scale)
@@ -128,7 +128,7 @@ def _legend() -> list[str]:
         _words(_LEFT + 14, 20, "a run (one seed)"),
         _words(_WIDTH - 10, 20, "mean of the runs", f'text-anchor="end" fill="{_RUN}" font-weight="bold"'),
     ]
-    for x, stroke in zip((_LEFT + 4, _LEFT + 185, _LEFT + 325), _STROKES.values(), strict=True):
+    for x, stroke in zip((_LEFT + 4, _LEFT + 195, _LEFT + 335), _STROKES.values(), strict=True):
         parts += [_tick(stroke, x, 40), _words(x + 10, 44, stroke.name)]
     return parts
 

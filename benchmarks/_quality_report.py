@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from _quality_plot import draw_plot
 from _quality_ranking import label_free_scores, rank_correlation, without_baselines
-from _quality_rows import Row, Setup, by_setup, by_stack, forest_miou, mean_and_spread
+from _quality_rows import Row, Setup, by_setup, by_stack, forest_miou, mean_and_spread, title
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,23 +91,21 @@ def _origin(rows: list[Row]) -> str:
 def _body(rows: list[Row]) -> list[str]:
     lines: list[str] = []
     for stack, members in by_stack(rows).items():
-        lines += [f"## {stack}\n", *_stack_tables(members)]
+        lines += [f"## {title(stack)}\n", *_stack_tables(members)]
     return [*lines, _RANKING, *_ranking_table(rows)]
 
 
 def _stack_tables(rows: list[Row]) -> list[str]:
     forest = forest_miou(rows)
     setups = by_setup([{**row, **_share(row, forest)} for row in rows])
-    structures = [
-        (f"{name}{' (rare)' * (kind == 'rare_iou')}", f"{kind}/{name}", 3) for kind, name in _structures(rows)
-    ]
+    structures = [(name + _RARE[kind], f"{kind}/{name}", 3) for kind, name in _structures(rows)]
     free = [(name.replace("_", " "), f"label_free/{name}", 3) for name in label_free_scores(rows)]
     parts = [("", _QUALITY), ("IoU of each structure:\n", tuple(structures))]
     parts += [("Without labels, and what it took:\n", (*free, *_COSTS))]
     lines: list[str] = []
-    for title, columns in parts:
+    for caption, columns in parts:
         if columns:
-            lines += [title] if title else []
+            lines += [caption] if caption else []
             lines += [*_table(setups, columns), ""]
     return lines
 
@@ -152,7 +150,7 @@ def _ranking_table(rows: list[Row]) -> list[str]:
         lines += _head(["stack", "rows", *(score.replace("_", " ") for score in scores)])
         for name, members in sets:
             found = [rank_correlation(members, score, judge) for score in scores]
-            lines.append(_line([name, str(max((f.n_rows for f in found), default=0)), *(f.cell for f in found)]))
+            lines.append(_line([title(name), str(max((f.n_rows for f in found), default=0)), *(f.cell for f in found)]))
         lines.append("")
     return lines
 

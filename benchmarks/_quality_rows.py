@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-__all__ = ["FOREST", "Row", "Setup", "by_setup", "by_stack", "forest_miou", "mean_and_spread", "value_of"]
+__all__ = ["FOREST", "Row", "Setup", "by_setup", "by_stack", "forest_miou", "mean_and_spread", "title", "value_of"]
 
 Row = dict[str, Any]
 FOREST = "baseline forest"
@@ -51,6 +52,11 @@ def by_stack(rows: list[Row]) -> dict[str, list[Row]]:
     for row in rows:
         stacks.setdefault(row["stack"], []).append(row)
     return stacks
+
+
+def title(stack: str) -> str:
+    """Return the name of a stack without the folders and endings of a path."""
+    return Path(stack).name.split(".")[0]
 
 
 def by_setup(rows: list[Row]) -> dict[Setup, list[Row]]:

@@ -39,7 +39,7 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _BASELINE_SCRIPT = Path(__file__).with_name("_quality_baselines.py")
 _GROUPS = 5
 # The forest's map holds the truth of the first half, so that only figures of the second half say anything about it.
-_FOREST_FIGURES = ("merged_miou", "merged_miou_at_5_groups", "iou", "rare_iou", "seconds", "peak_mb")
+_FOREST_FIGURES = ("merged_miou", "iou", "rare_iou")
 
 
 class JobFailed(Exception):
@@ -94,7 +94,7 @@ def jobs(args: argparse.Namespace, stack: str) -> list[Row]:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("stacks", nargs="*", default=["phantom-sstem", "phantom-fibsem"])
+    parser.add_argument("stacks", nargs="*", default=["phantom-sstem", "phantom-fibsem", "phantom-sbfsem"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--seconds", type=float, nargs="+", default=[240.0])
     parser.add_argument("--recipes", nargs="+", default=["neighbour-forecast"])
@@ -157,11 +157,15 @@ def _measured(key: Row, data: tuple[Path, Path]) -> Row:
             words = [str(_BASELINE_SCRIPT), name, volume, labels, key.get("classes", 0), out]
             done = _run([sys.executable, *map(str, words)])
             costs = {"seconds": round(done.seconds, 1), "peak_mb": round(done.peak_mb)}
-        groups = ["--groups", _GROUPS] if _knows_groups() else []
-        figures = {**json.loads(_run(_cli("score", out, labels, *groups, "--json")).printed), **costs}
         if name == "forest":
-            return {figure: figures[figure] for figure in _FOREST_FIGURES if figure in figures}
-        return {**figures, "label_free": json.loads(_run(_cli("score", out, "--volume", volume, "--json")).printed)}
+            figures = _scored(out, labels)
+            return {**{figure: figures[figure] for figure in _FOREST_FIGURES}, **costs}
+        groups = ["--volume", volume, "--groups", _GROUPS]
+        return {**_scored(out, labels, *groups), "label_free": _scored(out, "--volume", volume), **costs}
+
+
+def _scored(*words: object) -> Row:
+    return dict(json.loads(_run(_cli("score", *words, "--json")).printed))
 
 
 def _trained(key: Row, volume: Path, out: Path) -> Row:
@@ -191,11 +195,6 @@ def _version() -> str:
     command = ["git", "describe", "--tags", "--always", "--dirty"]
     told = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     return told.stdout.strip() or __version__
-
-
-@cache
-def _knows_groups() -> bool:
-    return "--groups" in _run(_cli("score", "--help")).printed
 
 
 # --- commands --------------------------------------------------------------------------------------------------------

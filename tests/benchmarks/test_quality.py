@@ -40,6 +40,7 @@ def test_a_run_is_measured_from_end_to_end(tmp_path: Path, monkeypatch: pytest.M
     quality, stack, out = importlib.import_module("quality"), tmp_path / "p.ome.tif", tmp_path / "rows.jsonl"
     write_phantom(make_phantom((6, 96, 96), "sstem", 0), stack, tmp_path / "p_labels.ome.tif")
     words = [str(stack), "--seeds", "0", "--seconds", "2", "--classes", "4", "--out", str(out)]
+    words += ["--set", "tiles.size_px=32", "--set", "tiles.region_px=32"]
     monkeypatch.setattr("sys.argv", ["quality.py", *words])
     assert quality.main() == 0
     rows = [json.loads(line) for line in out.read_text("utf-8").splitlines()]

@@ -76,6 +76,13 @@ def test_page_and_plot_are_written_and_linked(rows: Rows, tmp_path: Path) -> Non
     assert "neighbour-forecast · K 20 · 60 s" in [text.text for text in picture.iter(f"{name}text")]
 
 
+def test_a_stack_given_as_a_path_is_called_by_its_name(rows: Rows) -> None:
+    moved = [{**row, "stack": "/data/of/mine.ome.tif"} for row in rows]
+    text = importlib.import_module("_quality_report").page(moved, "p.svg")
+    assert "## mine\n" in text
+    assert "/data" not in text + importlib.import_module("_quality_plot").draw_plot(moved)
+
+
 def test_a_plot_of_baselines_alone_or_of_nothing_is_drawn(rows: Rows) -> None:
     plot = importlib.import_module("_quality_plot")
     assert "baselines only · K 20" in plot.draw_plot(rows[:3])
