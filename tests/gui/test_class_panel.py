@@ -125,3 +125,17 @@ def test_254_classes_are_no_slower_than_a_blink(panel: ClassPanel, decisions: De
     panel.merge_button.click()
     assert panel.rows.rowCount() == 252
     assert time.perf_counter() - start < 0.5
+
+
+def test_a_preview_shows_in_the_list_and_an_edit_there_decides_for_it(
+    qtbot: Any, panel: ClassPanel, decisions: Decisions
+) -> None:
+    decisions.preview(decisions.class_map.merge([2, 5]).merge([3, 4]))
+    assert ids(panel) == [1, 2, 3, 6]
+    panel.select((2, 3))
+    panel.merge_button.click()
+    assert decisions.class_map.members(2) == (2, 3, 4, 5)
+    assert len(decisions.history.past) == 1
+    decisions.preview(ClassMap.fresh(6))
+    decisions.preview(None)
+    assert ids(panel) == [1, 2, 6]

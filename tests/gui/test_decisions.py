@@ -61,3 +61,31 @@ def test_before_the_first_run_there_is_nothing_to_decide(qtbot: Any) -> None:
     decisions.undo()
     assert decisions.class_map is None
     assert decisions.history is None
+
+
+def test_a_preview_shows_and_leaves_no_trace(qtbot: Any, decisions: Decisions, saved: list[History]) -> None:
+    shown: list[ClassMap] = []
+    decisions.previewed.connect(shown.append)
+    fresh, merged = ClassMap.fresh(4), ClassMap.fresh(4).merge([1, 2])
+    with qtbot.assertNotEmitted(decisions.changed):
+        for class_map in (merged, merged, None, None, fresh, merged):
+            decisions.preview(class_map)
+    assert shown == [merged, fresh, merged]
+    assert (decisions.shown, decisions.class_map, decisions.is_previewing) == (merged, fresh, True)
+    decisions.save_now()
+    assert saved == []
+    decisions.do(decisions.shown)
+    assert (decisions.class_map, decisions.is_previewing, len(decisions.history.past)) == (merged, False, 1)
+
+
+def test_undo_ends_a_preview(decisions: Decisions) -> None:
+    decisions.do(decisions.class_map.rename(1, "axon"))
+    decisions.preview(decisions.class_map.merge([2, 3]))
+    decisions.undo()
+    assert decisions.shown == ClassMap.fresh(4)
+
+
+def test_before_the_first_run_there_is_nothing_to_preview(qtbot: Any) -> None:
+    decisions = Decisions(lambda history: None)
+    decisions.preview(ClassMap.fresh(4))
+    assert decisions.shown is None

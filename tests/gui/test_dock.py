@@ -102,6 +102,18 @@ def test_names_and_merges_reach_list_layer_and_run_folder(
     assert saved[0].present.members(1) == (1, 2)
 
 
+def test_a_preview_of_merges_reaches_list_and_layer_alone(qtbot: Any, dock: AutoclassDock, viewer: Any) -> None:
+    learn(qtbot, dock)
+    qtbot.waitUntil(lambda: dock.class_panel.rows.rowCount() == 4, timeout=3000)
+    dock.decisions.preview(dock.decisions.class_map.merge([1, 2]))
+    assert dock.class_panel.rows.rowCount() == 3
+    layer = class_layers(viewer)[0]
+    np.testing.assert_array_equal(layer.get_color(1), layer.get_color(2))
+    dock.decisions.preview(None)
+    assert dock.class_panel.rows.rowCount() == 4
+    assert (layer.get_color(1) != layer.get_color(2)).any()
+
+
 def test_a_probability_layer_comes_goes_and_asks_for_its_members(
     qtbot: Any, dock: AutoclassDock, viewer: Any, runs: list[Any]
 ) -> None:

@@ -195,3 +195,14 @@ def test_a_file_without_voxel_size_opens_in_pixels(viewer: ViewerModel, tmp_path
 def test_a_constant_section_has_valid_limits(viewer: ViewerModel) -> None:
     layer = add_volume(viewer, Volume(np.zeros((3, 8, 8), np.uint8), (1.0, 1.0, 1.0), "flat"))
     assert layer.contrast_limits[1] > layer.contrast_limits[0]
+
+
+def test_a_preview_changes_colours_alone(layers: ClassLayers, viewer: ViewerModel) -> None:
+    layers.show_probability(2, True)
+    layers.preview(ClassMap.fresh(4).merge([1, 2]))
+    np.testing.assert_array_equal(color_at(layers, 1), color_at(layers, 2))
+    assert layers.probability_ids == (2,)
+    layers.recolour(ClassMap.fresh(4))
+    assert (color_at(layers, 1) != color_at(layers, 2)).any()
+    layers.remove()
+    layers.preview(ClassMap.fresh(4))  # no layer to colour, and no error

@@ -26,6 +26,7 @@ from napari_em_autoclass.gui.class_table import ID_ROLE, SORT_ROLE, ClassTable, 
 from napari_em_autoclass.gui.decisions import Decisions
 from napari_em_autoclass.gui.glyphs import GlyphButton
 from napari_em_autoclass.gui.session import Session
+from napari_em_autoclass.gui.suggestions import Suggestions
 
 __all__ = ["ClassPanel"]
 
@@ -59,6 +60,7 @@ class ClassPanel(QWidget):
         self.redo_button = GlyphButton("redo", "Redo")
         self.merge_button = QPushButton("Merge")
         self.unmerge_button = QPushButton("Un-merge")
+        self.suggestions = Suggestions(session, decisions)
         self._lay_out()
         self._connect()
         self._show_shares = qthrottled(self._show_shares_now, timeout=500)
@@ -72,6 +74,7 @@ class ClassPanel(QWidget):
         elif isinstance(event, StepDone):
             self._usage = event.usage
             self._show_shares()
+        self.suggestions.on_event(event)
 
     def set_with_probability(self, shown_ids: frozenset[int]) -> None:
         """Say which classes have a probability layer (the user may have deleted one)."""
@@ -95,6 +98,7 @@ class ClassPanel(QWidget):
     def close_down(self) -> None:
         """Update nothing later."""
         self._show_shares.cancel()
+        self.suggestions.close_down()
 
     def _make_view(self) -> QTableView:
         view = QTableView()
@@ -139,6 +143,7 @@ class ClassPanel(QWidget):
         layout.setSpacing(4)
         layout.addLayout(bar)
         layout.addWidget(self.view, 1)
+        layout.addWidget(self.suggestions)
 
     def _connect(self) -> None:
         self.search.textChanged.connect(self.rows.setFilterFixedString)
@@ -149,9 +154,10 @@ class ClassPanel(QWidget):
         self.view.clicked.connect(self._on_clicked)
         self._selection.selectionChanged.connect(lambda *_: self._update_buttons())
         self.table.renamed.connect(lambda i, name: self._edit(lambda c: c.rename(i, name)))
-        self._decisions.changed.connect(self._on_decided)
+        self._decisions.changed.connect(self._on_shown)
+        self._decisions.previewed.connect(self._on_shown)
 
-    def _on_decided(self, class_map: ClassMap) -> None:
+    def _on_shown(self, class_map: ClassMap) -> None:
         selected = self.selected_ids()
         self.table.set_class_map(class_map)
         self.select(tuple(class_map.shown_id(i) for i in selected if i <= class_map.n_classes))
@@ -168,7 +174,7 @@ class ClassPanel(QWidget):
             self.probabilities_wanted.emit(self._with_probability)
 
     def _choose_color(self, shown_id: int) -> None:
-        class_map = self._decisions.class_map
+        class_map = self._decisions.shown
         if class_map is not None:
             title = f"Colour of {class_map.name_of(shown_id)}"
             color = QColorDialog.getColor(QColor(class_map.color_of(shown_id)), self, title)
@@ -185,7 +191,7 @@ class ClassPanel(QWidget):
             self._edit(lambda c, i=shown_id: c.unmerge(i) if len(c.members(i)) > 1 else c)  # type: ignore[misc]
 
     def _edit(self, change: Callable[[ClassMap], ClassMap]) -> None:
-        class_map = self._decisions.class_map
+        class_map = self._decisions.shown  # whoever edits what is only previewed has decided for it
         if class_map is None:
             return
         try:
@@ -195,7 +201,7 @@ class ClassPanel(QWidget):
 
     def _update_buttons(self) -> None:
         history, ids = self._decisions.history, self.selected_ids()
-        class_map = self._decisions.class_map
+        class_map = self._decisions.shown
         self.undo_button.setEnabled(bool(history and history.can_undo))
         self.redo_button.setEnabled(bool(history and history.can_redo))
         self.merge_button.setEnabled(len(ids) > 1)

@@ -15,7 +15,7 @@ _SAVE_AFTER_MS = 250
 
 
 class Decisions(QObject):
-    """The history of a ClassMap; `changed` follows every edit, undo and redo.
+    """The history of a ClassMap; `changed` follows every edit, undo and redo, `previewed` what is only shown.
 
     Parameters
     ----------
@@ -23,12 +23,14 @@ class Decisions(QObject):
     """
 
     changed = Signal(object)  # ClassMap
+    previewed = Signal(object)  # ClassMap
 
     def __init__(self, save: Callable[[History], None], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._save = save
         self._unsaved = False
         self._history: History | None = None
+        self._preview: ClassMap | None = None
         self._save_soon = qdebounced(self.save_now, timeout=_SAVE_AFTER_MS)
 
     @property
@@ -38,14 +40,33 @@ class Decisions(QObject):
 
     @property
     def class_map(self) -> ClassMap | None:
-        """What is shown now, None before the first run."""
+        """What was decided, None before the first run."""
         return self._history.present if self._history else None
+
+    @property
+    def shown(self) -> ClassMap | None:
+        """What shows now: a preview, or what was decided."""
+        return self._preview or self.class_map
+
+    @property
+    def is_previewing(self) -> bool:
+        """Whether something else shows than what was decided."""
+        return self._preview is not None
 
     def begin(self, history: History) -> None:
         """Take the decisions of another run; they are not saved again before an edit."""
         self.save_now()
-        self._history = history
+        self._history, self._preview = history, None
         self.changed.emit(history.present)
+
+    def preview(self, class_map: ClassMap | None) -> None:
+        """Show `class_map` without deciding it, until the next decision; None shows what was decided."""
+        decided = self.class_map
+        if class_map == decided:
+            class_map = None
+        if decided is not None and class_map != self._preview:
+            self._preview = class_map
+            self.previewed.emit(class_map or decided)
 
     def do(self, class_map: ClassMap) -> None:
         """Make `class_map` the present, unless nothing is different."""
@@ -74,7 +95,7 @@ class Decisions(QObject):
         self.save_now()
 
     def _turn_to(self, history: History) -> None:
-        self._history = history
+        self._history, self._preview = history, None
         self._unsaved = True
         self.changed.emit(history.present)
         self._save_soon()

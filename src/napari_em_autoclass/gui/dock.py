@@ -151,6 +151,7 @@ class AutoclassDock(QWidget):
         self.session.state_changed.connect(self._on_state)
         self.session.volume_changed.connect(self._on_volume)
         self.decisions.changed.connect(self._on_decided)
+        self.decisions.previewed.connect(self.layers.preview)
         self.stack_panel.chosen.connect(self._on_chosen)
         self.stack_panel.path_chosen.connect(self.open_path)
         self.class_panel.probabilities_wanted.connect(self._on_probabilities)

@@ -96,6 +96,11 @@ class ClassLayers:
             layer.colormap = _towards(class_map.color_of(shown_id))
             layer.name = self._probability_name(shown_id)
 
+    def preview(self, class_map: ClassMap) -> None:
+        """Colour the class map as `class_map` has it, for the moment; all else stays as decided."""
+        if self._classes is not None:
+            self._classes.colormap = label_colors(class_map)
+
     def show_probability(self, shown_id: int, on: bool) -> None:
         """Add or remove the layer with the probability of a class or group."""
         if not on and shown_id in self._probs:
