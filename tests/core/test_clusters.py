@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
 
-from napari_em_autoclass.core.clusters import fit_clusters, match_clusters, nearest_cluster
+from napari_em_autoclass.core.clusters import fit_clusters, fit_even_clusters, match_clusters, nearest_cluster
 
 
 def blobs(rng: np.random.Generator, n_clusters: int) -> tuple[np.ndarray, np.ndarray]:
@@ -112,3 +112,23 @@ def test_bytes_do_not_overflow() -> None:
     new_to_old, kept = match_clusters(old, old[::-1].copy(), 200)
     assert np.array_equal(new_to_old, np.arange(200)[::-1])
     assert kept == (1.0,) * 200
+
+
+def test_even_clusters_leave_more_of_them_to_what_is_rare() -> None:
+    generator = np.random.default_rng(0)
+    common = generator.normal(0, 1, (9000, 3))
+    rare = generator.normal(0, 2, (600, 3)) + np.array([8, 0, 0])
+    sample = np.concatenate([common, rare]).astype(np.float32)
+    plain, even = fit_clusters(sample, 12, 0), fit_even_clusters(sample, 12, 0)
+    assert even.shape == (12, 3)
+    assert (even[:, 0] > 4).sum() > (plain[:, 0] > 4).sum() >= 1
+    assert np.array_equal(even, fit_even_clusters(sample, 12, 0))
+    assert (np.diff(even[:, 0]) >= 0).all()
+
+
+@pytest.mark.parametrize("n_points", [12, 40, 900])
+def test_even_clusters_of_few_points(n_points: int) -> None:
+    sample = np.random.default_rng(1).normal(size=(n_points, 2)).astype(np.float32)
+    assert np.isfinite(fit_even_clusters(sample, 12, 0)).all()
+    with pytest.raises(ValueError, match="can't be put"):
+        fit_even_clusters(sample, n_points + 1, 0)

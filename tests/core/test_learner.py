@@ -35,7 +35,7 @@ def learner(working: WorkingVolume, fast_settings: RunSettings) -> Learner:
 @pytest.fixture
 def refining(learner: Learner, fast_settings: RunSettings) -> Learner:
     learner.recluster(fast_settings, 3, afresh=True)
-    learner.start_refining()
+    learner.start_refining(3)
     return learner
 
 
@@ -131,7 +131,9 @@ def test_with_classes_in_play_half_as_many_tiles_are_drawn(
     drawn: list[int] = []
     draw = refining.tiles.draw
     monkeypatch.setattr(
-        refining.tiles, "draw", lambda settings, step, n, rng: (drawn.append(n), draw(settings, step, n, rng))[1]
+        refining.tiles,
+        "draw",
+        lambda settings, step, n, rng, **how: (drawn.append(n), draw(settings, step, n, rng, **how))[1],
     )
     for tiles, fraction in ((6, 0.1), (6, 0.8), (1, 0.8)):
         refining.step(apply_setting(fast_settings, f"training.tiles_per_step={tiles}"), 3, fraction)

@@ -6,7 +6,7 @@ import torch
 
 from napari_em_autoclass.core.classifier import FilterClassifier
 from napari_em_autoclass.core.normalise import Normalisation
-from napari_em_autoclass.core.regions import RegionPool
+from napari_em_autoclass.core.regions import UNKNOWN, Region, RegionPool
 from napari_em_autoclass.core.tiles import RegionPlan, TileSettings
 from napari_em_autoclass.core.volume import Box, Volume
 from napari_em_autoclass.core.working import WorkingVolume
@@ -91,3 +91,40 @@ def test_a_region_holds_the_volume_and_its_textons(
     agrees = (found == expected[box.y0 : box.y1, box.x0 : box.x1]).float().mean()
     assert agrees > 0.999
     assert len(found.unique()) > 2
+
+
+def shifted_region() -> Region:
+    """Give three sections of which the second lies two rows further down and three columns to the left."""
+    image = torch.arange(3 * 40 * 40, dtype=torch.float32).reshape(3, 40, 40).half()
+    labels = torch.arange(3 * 40 * 40).remainder(200).reshape(3, 40, 40).to(torch.uint8)
+    return Region(Box(0, 3, 0, 40, 0, 40), image, labels, torch.tensor([[0, 0], [2, -3], [2, -3]]))
+
+
+def test_tiles_of_shifted_sections_are_cut_where_their_content_lies() -> None:
+    region = shifted_region()
+    found = region.sections((0, 8, 10), 16, (0, 1))
+    assert found.shape == (2, 1, 16, 16)
+    assert found.dtype == torch.float32
+    assert torch.equal(found[0, 0], region.image[0, 8:24, 10:26].float())
+    assert torch.equal(found[1, 0], region.image[1, 10:26, 7:23].float())
+    back = region.labels(region.textons, (1, 8, 10), 16, -1)
+    assert torch.equal(back, region.textons[0, 6:22, 13:29].long())
+
+
+def test_beyond_the_region_labels_are_unknown_and_images_repeat_their_edge() -> None:
+    region = shifted_region()
+    labels = region.labels(region.textons, (0, 24, 0), 16, 1)
+    assert (labels[-2:] == UNKNOWN).all()
+    assert (labels[:, :3] == UNKNOWN).all()
+    assert (labels[:-2, 3:] != UNKNOWN).all()
+    image = region.sections((0, 24, 0), 16, (1,))[0, 0]
+    assert torch.equal(image[-1], image[-3])
+    assert torch.equal(image[:, 0], image[:, 3])
+
+
+def test_values_are_brought_above_a_section() -> None:
+    region = shifted_region()
+    values = region.image[1:2].float()
+    found = region.above(values, 0, 1)
+    assert torch.equal(found[0, :38, 3:], values[0, 2:, :37])
+    assert region.above(values, 1, 0) is values

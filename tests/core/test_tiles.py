@@ -25,8 +25,8 @@ def test_offsets_come_nearest_to_the_distances(gap_nm: float, offsets: tuple[int
     assert neighbour_offsets((20.0, 45.0), gap_nm, 100) == offsets
 
 
-@pytest.mark.parametrize(("n_sections", "offsets"), [(3, (1,)), (8, (1,)), (9, (4,)), (18, (4,)), (19, (4, 9))])
-def test_offsets_leave_a_section_with_neighbours_on_both_sides(n_sections: int, offsets: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(("n_sections", "offsets"), [(3, (1,)), (15, (1,)), (16, (4,)), (35, (4,)), (36, (4, 9))])
+def test_offsets_leave_half_of_the_sections_in_the_middle(n_sections: int, offsets: tuple[int, ...]) -> None:
     assert neighbour_offsets((20.0, 45.0), 5.0, n_sections) == offsets
 
 

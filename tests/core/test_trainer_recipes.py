@@ -69,7 +69,7 @@ def test_prediction_alone_collapses_and_the_folder_keeps_a_map_from_before(
     progress = folder.load_weights()[1]
     assert progress.step <= len(steps) - 50
     assert [row["step"] for row in folder.log()] == [event.step for event in steps]  # the curve that shows it
-    assert effective(class_map(tmp_path / "run", volume)) > 1.5
+    assert effective(class_map(tmp_path / "run", volume)) > 1.2
 
 
 def test_two_uneven_classes_are_no_collapse(tissue: Phantom, tmp_path: Path) -> None:

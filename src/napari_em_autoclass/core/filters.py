@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
-__all__ = ["CHANNELS_PER_SCALE", "FilterBank"]
+__all__ = ["CHANNELS_PER_SCALE", "FilterBank", "blurred"]
 
 CHANNELS_PER_SCALE = 4
 # A Gaussian is cut where its weight has fallen to e^-4.5 of the centre's.
@@ -54,7 +54,7 @@ class FilterBank(nn.Module):
 
 
 def _responses(image: Tensor, sigma: float) -> tuple[Tensor, ...]:
-    smooth = _blur(image, sigma)
+    smooth = blurred(image, sigma)
     dy, dx = _differences(smooth)
     dyy, dyx = _differences(dy)
     dxx = _differences(dx)[1]
@@ -70,7 +70,7 @@ def _differences(image: Tensor) -> tuple[Tensor, Tensor]:
     return (wide[..., 2:, 1:-1] - wide[..., :-2, 1:-1]) / 2, (wide[..., 1:-1, 2:] - wide[..., 1:-1, :-2]) / 2
 
 
-def _blur(image: Tensor, sigma: float) -> Tensor:
+def blurred(image: Tensor, sigma: float) -> Tensor:
     """Return `image` (N, 1, H, W) blurred by a Gaussian of `sigma` pixels, edges mirrored."""
     radius = math.ceil(_TRUNCATE * sigma)
     offsets = torch.arange(-radius, radius + 1, dtype=torch.float32, device=image.device)

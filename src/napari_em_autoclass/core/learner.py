@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 from napari_em_autoclass.core.classifier import FilterClassifier, ForecastClassifier
 from napari_em_autoclass.core.device import autocast
+from napari_em_autoclass.core.edge_smoothing import smoothing_steps_px
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.losses import StepBatch, TrainState, objective
 from napari_em_autoclass.core.model import empty_classifiers, load_weights
 from napari_em_autoclass.core.predictor import Predictor, prediction_skill
-from napari_em_autoclass.core.reclustering import Reclustered, averaged_forecast, recluster
+from napari_em_autoclass.core.reclustering import Reclustered, recluster
+from napari_em_autoclass.core.regions import UNKNOWN
+from napari_em_autoclass.core.teaching import Teacher
 from napari_em_autoclass.core.tile_source import DrawnTiles, TileSource
 from napari_em_autoclass.core.views import change_contrast
 from napari_em_autoclass.core.warm_start import warm_start
@@ -35,9 +39,12 @@ __all__ = ["Learner", "StepOut"]
 
 _M = TypeVar("_M", bound=nn.Module)
 
+_READ_NEIGHBOURS = frozenset({"prediction", "neighbour_information", "anchor"})
+
 _BORDER_PX = 8
 _WARM_UP_STEPS = 20
 _RECLUSTER_TILES = 20
+_FINAL_TILES = 32
 
 
 @dataclass(frozen=True)
@@ -79,7 +86,8 @@ class Learner:
         self.student = _as(ForecastClassifier, empty["student"]).to(device.name)
         n_neighbours = len(self.tiles.neighbours)
         self.predictor = Predictor(settings.predictor, settings.n_classes, n_neighbours).to(device.name)
-        self.teacher: ForecastClassifier | None = None
+        self.teacher: Teacher | None = None
+        self._smoothing_px = smoothing_steps_px(settings.classifier.smoothing_nm, sum(working.pixel_nm) / 2)
         self.has_classes = False
         self.usage = torch.full((settings.n_classes,), 1 / settings.n_classes)
         self._share = self.usage
@@ -102,15 +110,18 @@ class Learner:
         """Make the classes anew from the features of now; see `reclustering.recluster`."""
         self.student.eval()
         rng = np.random.default_rng((settings.seed, 5, step))
-        triples = [t.to(self.device.name) for t in self.tiles.triples(settings, step, _RECLUSTER_TILES, rng)]
-        result = recluster(self.student, self.classifier, triples, (settings.seed, afresh))
+        n_tiles = _FINAL_TILES if afresh else _RECLUSTER_TILES
+        triples = [t.to(self.device.name) for t in self.tiles.triples(settings, step, n_tiles, rng)]
+        smoothing_px = self._smoothing_px if afresh else None
+        result = recluster(self.student, self.classifier, triples, settings.seed, smoothing_px)
         self.has_classes = True
         self.usage = self._share = torch.tensor(result.usage)
         return result
 
-    def start_refining(self) -> None:
+    def start_refining(self, step: int) -> None:
         """Freeze a copy of the network as the teacher that holds the classes in place."""
-        self.teacher = copy.deepcopy(self.student).eval().requires_grad_(False)
+        frozen = copy.deepcopy(self.student).eval().requires_grad_(False)
+        self.teacher = Teacher(frozen, step, self.tiles.offsets[0], self._smoothing_px, self.device)
 
     def step(self, settings: RunSettings, step: int, fraction: float) -> StepOut:
         """Do one optimiser update and return what it cost.
@@ -126,12 +137,10 @@ class Learner:
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         active: set[str] = {term.kind for term in settings.terms if term.is_active(fraction)}
         # With classes in play each tile also needs its neighbours and a second view.
-        n_tiles = (
-            settings.training.tiles_per_step
-            if active <= {"forecast"}
-            else max(1, settings.training.tiles_per_step // 2)
-        )
-        drawn = self.tiles.draw(settings, step, n_tiles, rng)
+        n_tiles = settings.training.tiles_per_step
+        if not active <= {"forecast"}:
+            n_tiles = max(1, n_tiles // 2)
+        drawn = self._draw(settings, step, n_tiles, rng, active)
         batch, skill = self._batch(drawn, settings, active, generator)
         out = objective(settings.terms, batch, TrainState(step, fraction, self.usage))
         total = float(out.total.detach())
@@ -157,6 +166,17 @@ class Learner:
 
     # --- from tiles to a batch ---------------------------------------------------------------------------------------
 
+    def _draw(
+        self, settings: RunSettings, step: int, n_tiles: int, rng: np.random.Generator, active: set[str]
+    ) -> DrawnTiles:
+        reads_neighbours = bool(active & _READ_NEIGHBOURS)
+        if self.teacher is None or settings.predictor.reads == "student" or not reads_neighbours:
+            return self.tiles.draw(settings, step, n_tiles, rng, with_neighbours=reads_neighbours)
+        # The regions of the beginning of the refinement: they stay, as long as their class maps are of use.
+        since = self.teacher.since
+        maps = self.teacher.class_maps(self.tiles.regions(since), step)
+        return self.tiles.draw(settings, since, n_tiles, rng, with_neighbours=False, class_maps=maps)
+
     def _batch(
         self, drawn: DrawnTiles, settings: RunSettings, active: set[str], generator: torch.Generator
     ) -> tuple[StepBatch, float | None]:
@@ -175,28 +195,24 @@ class Learner:
         if "view_information" in active:
             with autocast(self.device):
                 view_logits = self.student(change_contrast(sections[:, 0], settings.views, generator)).float()
-        if active & {"prediction", "neighbour_information", "anchor"}:
-            anchor, neighbours = self._teach(sections, settings)
+        if active & _READ_NEIGHBOURS:
+            anchor, neighbours = self._neighbours(drawn, sections, settings)
             predicted = self.predictor(neighbours)
             skill = prediction_skill(predicted.detach(), logits.detach().softmax(dim=1), neighbours.detach())
         return StepBatch(logits, mask, view_logits, predicted, anchor, forecasts), skill
 
-    def _teach(self, sections: Tensor, settings: RunSettings) -> tuple[Tensor | None, Tensor]:
+    def _neighbours(self, drawn: DrawnTiles, sections: Tensor, settings: RunSettings) -> tuple[Tensor | None, Tensor]:
         """Return anchor labels (B, H, W) and the neighbours' class probabilities (B, S - 1, K, H, W)."""
+        if drawn.classes is not None:
+            classes = drawn.classes.to(sections.device)  # (B, S, H, W)
+            n_classes = settings.n_classes
+            known = one_hot(classes[:, 1:].clamp(min=0), n_classes).movedim(-1, 2).float()  # (B, S - 1, K, H, W)
+            unknown = (classes[:, 1:] == UNKNOWN)[:, :, None]
+            return classes[:, 0], torch.where(unknown, 1 / n_classes, known)
         b, s = sections.shape[:2]
-        if settings.predictor.reads == "student":
+        with torch.set_grad_enabled(settings.predictor.reads == "student"), autocast(self.device):
             logits = self.student(sections[:, 1:].flatten(0, 1)).float()
-            return None, logits.softmax(dim=1).reshape(b, s - 1, *logits.shape[1:])
-        teacher = self.teacher or self.student
-        with torch.no_grad(), autocast(self.device):
-            features = teacher.features(sections.flatten(0, 1)).float()
-            probs = teacher.classify(features).softmax(dim=1)
-            probs = probs.reshape(b, s, *probs.shape[1:])  # (B, S, K, H, W)
-            features = features.reshape(b, s, *features.shape[1:])
-            # Sections 1 and 2 are the nearest neighbours below and above.
-            forecast = averaged_forecast(teacher, features[:, 1], features[:, 0], features[:, 2])
-            anchor = teacher.head(teacher.embed(features[:, 0], forecast)).argmax(dim=1)
-        return anchor, probs[:, 1:]
+        return None, logits.softmax(dim=1).reshape(b, s - 1, *logits.shape[1:])
 
     def _forecasts(self, features: Tensor, drawn: DrawnTiles) -> dict[str, tuple[Tensor, Tensor]]:
         """Return (logits (N, T), textons (N,)) for the section itself and for each distance, at the drawn pixels."""
@@ -227,6 +243,7 @@ class Learner:
             for name, t in module.state_dict().items()
         }
         named["usage"] = self.usage
+        named["refined_from"] = torch.tensor(self.teacher.since if self.teacher else 0)
         for index, state in self.optimiser.state_dict()["state"].items():
             named |= {f"optimiser.{index}.{key}": value for key, value in state.items()}
         return {
@@ -242,7 +259,7 @@ class Learner:
             If they are of networks of other sizes.
         """
         if any(name.startswith("teacher.") for name in tensors):
-            self.start_refining()
+            self.start_refining(int(tensors["refined_from"]))
         try:
             for prefix, module in self._modules().items():
                 load_weights(module, tensors, prefix)
@@ -258,7 +275,7 @@ class Learner:
     def _modules(self) -> dict[str, nn.Module]:
         modules: dict[str, nn.Module] = {"sketch": self.sketch, "textons": self.textons, "student": self.student}
         modules["predictor"] = self.predictor
-        return modules if self.teacher is None else {**modules, "teacher": self.teacher}
+        return modules if self.teacher is None else {**modules, "teacher": self.teacher.network}
 
 
 def _inner_mask(features: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 Pixels are sorted by their features and by what they foretell about the neighbouring sections, the latter averaged
 over the section and its neighbours: a forecast that three sections agree on is a better one.  Averaging the features
-the same way would smear membranes.
+the same way would smear membranes; they are smoothed along structures instead (`edge_smoothing`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from napari_em_autoclass.core.classifier import ForecastClassifier
-from napari_em_autoclass.core.clusters import fit_clusters, match_clusters
+from napari_em_autoclass.core.clusters import fit_even_clusters, match_clusters
+from napari_em_autoclass.core.edge_smoothing import smoothed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_em_autoclass.core.classifier import FilterClassifier
 
-__all__ = ["Reclustered", "averaged_forecast", "recluster", "renew_centres"]
+__all__ = ["Reclustered", "averaged", "recluster", "renew_centres"]
 
 _PIXELS = 60_000
 # A pixel this far from the edge of its tile sees enough around it; small tiles give up less.
@@ -39,9 +40,9 @@ class Reclustered:
     usage: tuple[float, ...]
 
 
-def averaged_forecast(student: ForecastClassifier, below: Tensor, middle: Tensor, above: Tensor) -> Tensor:
-    """Return the forecast (N, T, h, w) averaged 1 : 2 : 1 over the sections' features (N, D, h, w)."""
-    return (student.forecast(below) + 2 * student.forecast(middle) + student.forecast(above)) / 4
+def averaged(below: Tensor, middle: Tensor, above: Tensor) -> Tensor:
+    """Return the forecast averaged 1 : 2 : 1 over a section and its neighbours."""
+    return (below + 2 * middle + above) / 4
 
 
 @torch.no_grad()
@@ -49,7 +50,8 @@ def recluster(
     student: ForecastClassifier,
     previous: ForecastClassifier | FilterClassifier,
     stacks: Sequence[Tensor],
-    options: tuple[int, bool],
+    seed: int,
+    smoothing_px: tuple[int, ...] | None = None,
 ) -> Reclustered:
     """Give `student` a new class head, fitted on sample tiles, with the class identities of `previous`.
 
@@ -58,29 +60,33 @@ def recluster(
     student : in evaluation mode; its embedding and head are replaced
     previous : what named the classes until now (may be `student` itself)
     stacks : tiles (3, 1, H, W), the section in the middle of its nearest neighbours, normalised
-    options : (seed, whether to search clusters afresh)
-
-    Notes
-    -----
-    Afresh means k-means from scratch and matching by overlap; otherwise the old classes' centres are moved, which is
-    faster and keeps identities by itself.
+    seed : of the sample and of k-means
+    smoothing_px : search clusters afresh, in the embedding smoothed at these distances, see
+        `edge_smoothing.smoothing_steps_px`; without it the old classes' centres are moved, which takes a fraction of
+        the time and keeps identities by itself
     """
-    seed, _ = options
     rng = np.random.default_rng((seed, 4))
-    features, forecasts, old = [], [], []
+    features, forecasts, old, chosen = [], [], [], []
     per_tile = -(-_PIXELS // len(stacks))
     for stack in stacks:
-        f = _inner(student.features(stack)).flatten(2)  # (3, D, h * w)
-        pixels = torch.from_numpy(rng.integers(f.shape[2], size=per_tile)).to(stack.device)
-        f = f[:, :, pixels, None]  # (3, D, n, 1): forecasts are only made where they are asked for
-        q = averaged_forecast(student, f[:1], f[1:2], f[2:])  # (1, T, n, 1)
-        features.append(f[1, :, :, 0].T)  # (n, D)
-        forecasts.append(q[0, :, :, 0].T)  # (n, T)
+        f = _inner(student.features(stack))  # (3, D, h, w)
+        pixels = torch.from_numpy(rng.integers(f[0, 0].numel(), size=per_tile)).to(stack.device)
         old.append(_named(previous, stack[1:2], f[1:2], pixels))
-    student.standardise(features, forecasts)
-    f_all, q_all = torch.cat(features)[:, :, None, None], torch.cat(forecasts)[:, :, None, None]
-    embedding = student.embed(f_all, q_all)[:, :, 0, 0].cpu().numpy()  # (N, D + T)
-    return _set_classes(student, embedding, torch.cat(old).cpu().numpy(), options)
+        if smoothing_px is None:  # forecasts are only made where they are asked for
+            f = f.flatten(2)[:, :, pixels, None]  # (3, D, n, 1)
+        features.append(f[1])  # (D, h, w) or (D, n, 1)
+        forecasts.append(averaged(*student.forecast(f)))
+        chosen.append(pixels)
+    student.standardise([f.flatten(1).T for f in features], [q.flatten(1).T for q in forecasts])
+    parts = []
+    for f, q, pixels in zip(features, forecasts, chosen, strict=True):
+        embedding = student.embed(f[None], q[None])[0]  # (D + T, h, w)
+        if smoothing_px is None:
+            parts.append(embedding.flatten(1).T)
+        else:
+            parts.append(smoothed(embedding, embedding, smoothing_px).flatten(1)[:, pixels].T)
+    sample = torch.cat(parts).cpu().numpy()  # (N, D + T)
+    return _set_classes(student, sample, torch.cat(old).cpu().numpy(), seed, afresh=smoothing_px is not None)
 
 
 def _named(
@@ -88,7 +94,7 @@ def _named(
 ) -> Tensor:
     """Return the classes (n,) that `previous` gives to the sampled pixels of a section (1, 1, H, W)."""
     if isinstance(previous, ForecastClassifier):  # the network itself: its features are there already
-        return torch.as_tensor(previous.classify(features).argmax(dim=1).flatten())
+        return torch.as_tensor(previous.classify(features.flatten(2)[:, :, pixels, None]).argmax(dim=1).flatten())
     return torch.as_tensor(_inner(previous(section)).argmax(dim=1).flatten()[pixels])
 
 
@@ -99,13 +105,12 @@ def _inner(tile: Tensor) -> Tensor:
 
 
 def _set_classes(
-    student: ForecastClassifier, embedding: NDArray[np.float32], old: NDArray[np.int64], options: tuple[int, bool]
+    student: ForecastClassifier, embedding: NDArray[np.float32], old: NDArray[np.int64], seed: int, *, afresh: bool
 ) -> Reclustered:
-    seed, afresh = options
     n_classes = student.head.out_channels
-    start = None if afresh else _means(embedding, old, n_classes)
-    centres = fit_clusters(embedding, n_classes, seed, n_init=3) if start is None else start
-    centres, labels, within = renew_centres(embedding, centres, n_rounds=25 if afresh else 4)
+    centres = fit_even_clusters(embedding, n_classes, seed) if afresh else _means(embedding, old, n_classes)
+    # Clusters found afresh are not those that Lloyd's rule ends in, and are kept as they are.
+    centres, labels, within = renew_centres(embedding, centres, n_rounds=0 if afresh else 4)
     new_to_old, kept = match_clusters(old, labels, n_classes)
     renamed = np.empty_like(centres)
     renamed[new_to_old] = centres

@@ -1,4 +1,8 @@
-"""Regions of the volume in memory, each with the texture labels its tiles are to foretell."""
+"""Regions of the volume in memory, each with the texture labels its tiles are to foretell.
+
+A region knows how its sections are shifted against each other: whatever is held against a neighbouring section is
+looked up where it is, not where it would be if the sections lay exactly above each other.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,20 @@ import torch
 from torch import Tensor
 
 from napari_em_autoclass.core.clusters import nearest_cluster
+from napari_em_autoclass.core.registration import section_drift
 from napari_em_autoclass.core.volume import Box
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_em_autoclass.core.classifier import FilterClassifier
-    from napari_em_autoclass.core.tiles import RegionPlan
+    from napari_em_autoclass.core.tiles import RegionPlan, TilePlace
     from napari_em_autoclass.core.working import WorkingVolume
 
-__all__ = ["Region", "RegionPool"]
+__all__ = ["UNKNOWN", "Region", "RegionPool"]
+
+UNKNOWN = -100
+"""Label of a pixel that lies outside a shifted section; losses leave it out (torch's own number for that)."""
 
 _FIRST = 2
 _STEPS_PER_REGION = 2
@@ -25,11 +35,53 @@ _STEPS_PER_REPLACEMENT = 10
 
 @dataclass(frozen=True)
 class Region:
-    """A box read once: normalised sections (S, H, W) float16 and textons (S, H, W) uint8, on the CPU."""
+    """A box read once, on the CPU.
+
+    `image` (S, H, W) float16, normalised; `textons` (S, H, W) uint8; `drift` (S, 2) int64, see
+    `registration.section_drift`.
+    """
 
     box: Box
     image: Tensor
     textons: Tensor
+    drift: Tensor
+
+    def sections(self, place: TilePlace, size: int, offsets: Sequence[int]) -> Tensor:
+        """Return the sections (S', 1, size, size) float32 of a tile at `offsets` from its middle.
+
+        Shifted sections are cut where the tile's content lies in them; beyond the region their edge is repeated.
+        """
+        return torch.stack([self._cut(self.image, place, size, offset)[0] for offset in offsets])[:, None].float()
+
+    def labels(self, maps: Tensor, place: TilePlace, size: int, offset: int) -> Tensor:
+        """Return the part (size, size) int64 of the label maps (S, H, W) that belongs to a tile.
+
+        `UNKNOWN` where the tile, shifted with its section, reaches beyond the region.
+        """
+        cut, is_inside = self._cut(maps, place, size, offset)
+        return cut.long().masked_fill(~is_inside, UNKNOWN)
+
+    def above(self, values: Tensor, z: int, offset: int) -> Tensor:
+        """Return `values` (C, H, W) of section ``z + offset`` as they lie above or below section `z`."""
+        dy, dx = self._shift(z, offset)
+        height, width = values.shape[1:]
+        rows = (torch.arange(height) + dy).clamp(0, height - 1)
+        columns = (torch.arange(width) + dx).clamp(0, width - 1)
+        return values[:, rows[:, None], columns[None, :]] if (dy, dx) != (0, 0) else values
+
+    def _shift(self, z: int, offset: int) -> tuple[int, int]:
+        dy, dx = (self.drift[z + offset] - self.drift[z]).tolist()
+        return int(dy), int(dx)
+
+    def _cut(self, maps: Tensor, place: TilePlace, size: int, offset: int) -> tuple[Tensor, Tensor]:
+        """Return a tile's part (size, size) of the section at `offset`, and which of its pixels are inside."""
+        z, y, x = place
+        dy, dx = self._shift(z, offset)
+        height, width = maps.shape[1:]
+        rows, columns = torch.arange(size) + (y + dy), torch.arange(size) + (x + dx)
+        inside_y, inside_x = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
+        cut = maps[z + offset][rows.clamp(0, height - 1)[:, None], columns.clamp(0, width - 1)[None, :]]
+        return cut, inside_y[:, None] & inside_x[None, :]
 
 
 class RegionPool:
@@ -44,11 +96,15 @@ class RegionPool:
     plan : which region comes when
     textons : gives the texture labels
     capacity : regions held at most
+    reach_nm : largest shift between neighbouring sections that is looked for
     """
 
-    def __init__(self, working: WorkingVolume, plan: RegionPlan, textons: FilterClassifier, capacity: int) -> None:
+    def __init__(
+        self, working: WorkingVolume, plan: RegionPlan, textons: FilterClassifier, capacity: int, reach_nm: float = 0.0
+    ) -> None:
         self._working, self._plan, self._textons = working, plan, textons
         self._capacity = min(capacity, plan.n_regions)
+        self._reach_nm = reach_nm
         self._held: dict[int, Region] = {}
 
     def at(self, step: int) -> list[Region]:
@@ -77,4 +133,6 @@ class RegionPool:
         for section in sections:  # one by one: the responses of a section are twenty times its size
             responses = self._textons.responses(section[None, None].to(device))[..., inner[0], inner[1]]
             labels.append(nearest_cluster(responses, self._textons.centres)[0].to(torch.uint8).cpu())
-        return Region(box, sections[:, inner[0], inner[1]].to(torch.float16), torch.stack(labels))
+        image = sections[:, inner[0], inner[1]]
+        drift = section_drift(image, sum(self._working.pixel_nm) / 2, self._reach_nm)
+        return Region(box, image.to(torch.float16), torch.stack(labels), drift)

@@ -54,7 +54,7 @@ class TrainingSettings(Settings):
     """Processor threads to use; empty means all but one in the dock and all elsewhere."""
     recluster_steps: int = Field(25, ge=1, le=100_000)
     """Steps between two updates of the classes while the features are still forming."""
-    refine_from: float = Field(0.75, ge=0, le=1, json_schema_extra={"step": 0.05})
+    refine_from: float = Field(0.7, ge=0, le=1, json_schema_extra={"step": 0.05})
     """Fraction of the training after which the classes are fixed and only refined."""
     snapshot_every_s: float = Field(1.0, gt=0, le=3600, json_schema_extra={"step": 0.1, "unit": "s"})
     """Time between two pictures of the section in view."""

@@ -28,13 +28,16 @@ __all__ = ["DrawnTiles", "TileSource"]
 class DrawnTiles:
     """Tiles of one step, turned at random.
 
-    `sections` (B, S, 1, H, W) are the middle section and its neighbours in the order of `TileSource.neighbours`;
-    `pixels` (B, n) index the flattened H x W; `textons` maps a section offset to the textons (B * n,) at these pixels.
+    `sections` (B, S, 1, H, W) are the middle section and, if asked for, its neighbours in the order of
+    `TileSource.neighbours`; `pixels` (B, n) index the flattened H x W; `textons` maps a section offset to the textons
+    (B * n,) at these pixels; `classes` (B, S, H, W) int64 are class maps of the same sections, if there are any.
+    Textons and classes are `regions.UNKNOWN` outside.
     """
 
     sections: Tensor
     pixels: Tensor
     textons: dict[int, Tensor]
+    classes: Tensor | None = None
 
 
 class TileSource:
@@ -59,44 +62,66 @@ class TileSource:
         self._working = working
         self._plan = RegionPlan(working.shape_zyx, settings.tiles, max(self.offsets), settings.seed)
         self._capacity = settings.tiles.n_regions
+        self._reach_nm = settings.tiles.shift_nm
         self._pool: RegionPool | None = None
 
     def open(self, textons: FilterClassifier) -> None:
         """Begin to read regions, labelled by `textons`."""
-        self._pool = RegionPool(self._working, self._plan, textons, self._capacity)
+        self._pool = RegionPool(self._working, self._plan, textons, self._capacity, self._reach_nm)
 
-    def draw(self, settings: RunSettings, step: int, n_tiles: int, rng: np.random.Generator) -> DrawnTiles:
-        """Return the tiles of `step`."""
-        regions = self._regions(step)
-        places = self._places(regions, settings, n_tiles, rng)
+    def draw(
+        self,
+        settings: RunSettings,
+        step: int,
+        n_tiles: int,
+        rng: np.random.Generator,
+        *,
+        with_neighbours: bool = True,
+        class_maps: Sequence[Tensor] | None = None,
+    ) -> DrawnTiles:
+        """Return the tiles of `step`.
+
+        Parameters
+        ----------
+        settings, step, n_tiles, rng : what, and how many
+        with_neighbours : whether the neighbouring sections' images are wanted
+        class_maps : (S, H, W) for each of the first regions; tiles are then drawn from these regions only
+        """
+        regions = self.regions(step)
+        if class_maps is not None:
+            regions = regions[: len(class_maps)]
+        chosen = [(regions[r], r, place) for r, place in self._places(regions, settings, n_tiles, rng)]
         symmetries = [int(s) for s in rng.integers(8, size=n_tiles)]
-        offsets = (0, *self.neighbours)
         size = settings.tiles.size_px
         n_pixels = min(settings.training.pixels_per_tile, size * size)
         pixels = torch.from_numpy(rng.integers(size * size, size=(n_tiles, n_pixels)))
-        turned = [
-            turn(_sections(regions[r], place, size, offsets), s)
-            for (r, place), s in zip(places, symmetries, strict=True)
-        ]
-        textons = {
-            offset: torch.cat(
-                [
-                    turn(_textons(regions[r], place, size, offset), s).flatten()[chosen]
-                    for (r, place), s, chosen in zip(places, symmetries, pixels, strict=True)
-                ]
-            ).long()
-            for offset in offsets
-        }
-        return DrawnTiles(torch.stack(turned), pixels, textons)
+        offsets = (0, *self.neighbours)
+        sections, textons = [], dict[int, list[Tensor]]()
+        classes = []
+        for (region, r, place), symmetry, at in zip(chosen, symmetries, pixels, strict=True):
+            sections.append(turn(region.sections(place, size, offsets if with_neighbours else (0,)), symmetry))
+            for offset in offsets:
+                labels = turn(region.labels(region.textons, place, size, offset), symmetry)
+                textons.setdefault(offset, []).append(labels.flatten()[at])
+            if class_maps is not None:
+                maps = [region.labels(class_maps[r], place, size, offset) for offset in offsets]
+                classes.append(turn(torch.stack(maps), symmetry))
+        return DrawnTiles(
+            torch.stack(sections),
+            pixels,
+            {offset: torch.cat(labels) for offset, labels in textons.items()},
+            torch.stack(classes) if classes else None,
+        )
 
     def triples(self, settings: RunSettings, step: int, n_tiles: int, rng: np.random.Generator) -> list[Tensor]:
         """Return tiles (3, 1, H, W) to cluster on: a section between its nearest neighbours."""
-        regions = self._regions(step)
+        regions = self.regions(step)
         near = self.offsets[0]
         places = self._places(regions, settings, n_tiles, rng)
-        return [_sections(regions[r], place, settings.tiles.size_px, (-near, 0, near)) for r, place in places]
+        return [regions[r].sections(place, settings.tiles.size_px, (-near, 0, near)) for r, place in places]
 
-    def _regions(self, step: int) -> list[Region]:
+    def regions(self, step: int) -> list[Region]:
+        """Return the regions in memory at `step`."""
         assert self._pool is not None, "open() comes first"
         return self._pool.at(step)
 
@@ -104,14 +129,3 @@ class TileSource:
         self, regions: Sequence[Region], settings: RunSettings, n: int, rng: np.random.Generator
     ) -> list[tuple[int, TilePlace]]:
         return sample_places([region.box for region in regions], n, settings.tiles, max(self.offsets), rng)
-
-
-def _sections(region: Region, place: TilePlace, size: int, offsets: Sequence[int]) -> Tensor:
-    """Return the sections (S, 1, H, W) float32 of a tile at `offsets` from its middle."""
-    z, y, x = place
-    return region.image[[z + offset for offset in offsets], y : y + size, x : x + size][:, None].float()
-
-
-def _textons(region: Region, place: TilePlace, size: int, offset: int) -> Tensor:
-    z, y, x = place
-    return region.textons[z + offset, y : y + size, x : x + size]  # (H, W)

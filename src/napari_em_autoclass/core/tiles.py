@@ -30,8 +30,10 @@ class TileSettings(Settings):
 
     size_px: int = Field(128, ge=32, le=1024, multiple_of=16)
     """Side of a training tile, in working pixels."""
-    neighbour_distances_nm: tuple[PositiveFloat, ...] = Field((20.0, 45.0), min_length=1, max_length=8)
+    neighbour_distances_nm: tuple[PositiveFloat, ...] = Field((20.0, 45.0, 90.0), min_length=1, max_length=8)
     """How far away the neighbouring sections are that must be foretold (at least one section)."""
+    shift_nm: float = Field(160.0, ge=0, le=10_000, json_schema_extra={"step": 10.0, "unit": "nm"})
+    """How far neighbouring sections may be shifted against each other; the shift is found and allowed for."""
     region_px: int = Field(256, ge=32, le=4096, multiple_of=16)
     """Side of the regions read from storage at once, in working pixels."""
     region_sections: int = Field(12, ge=1, le=512)
@@ -47,7 +49,8 @@ def neighbour_offsets(distances_nm: Sequence[float], gap_nm: float, n_sections: 
     ----------
     distances_nm : wanted distances
     gap_nm : distance between neighbouring sections
-    n_sections : sections of the volume; offsets that leave no section with two neighbours are dropped
+    n_sections : sections of the volume; offsets of more than a quarter of them are dropped, so that at least half of
+        the sections can stand in the middle
 
     Raises
     ------
@@ -59,7 +62,7 @@ def neighbour_offsets(distances_nm: Sequence[float], gap_nm: float, n_sections: 
             f"the stack has {n_sections} section(s); at least 3 are needed to learn from neighbouring sections"
         )
     wanted = {max(1, round(distance / gap_nm)) for distance in distances_nm}
-    return tuple(sorted(offset for offset in wanted if 2 * offset < n_sections)) or (1,)
+    return tuple(sorted(offset for offset in wanted if offset == 1 or 4 * offset <= n_sections)) or (1,)
 
 
 class RegionPlan:

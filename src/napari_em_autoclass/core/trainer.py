@@ -208,7 +208,7 @@ class Trainer:
         try:
             if not is_refining and fraction >= settings.training.refine_from:
                 said.append(self._reclustered(afresh=True))
-                learner.start_refining()
+                learner.start_refining(step)
             elif not is_refining and step and step % settings.training.recluster_steps == 0:
                 said.append(self._reclustered(afresh=False))
             out = learner.step(self._tile_limit.within(settings), step, fraction)

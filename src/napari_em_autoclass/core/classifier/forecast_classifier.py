@@ -31,7 +31,7 @@ class ClassifierSettings(Settings):
 
     width: int = Field(16, ge=4, le=256)
     """Channels of the network at full resolution; more is slower and finer."""
-    depth: int = Field(3, ge=1, le=6)
+    depth: int = Field(4, ge=1, le=6)
     """Levels of the network; one more doubles how far around a pixel it looks."""
     n_features: int = Field(32, ge=4, le=512)
     """Numbers that describe a pixel before its class is chosen."""
@@ -43,6 +43,8 @@ class ClassifierSettings(Settings):
     """How much the forecasts count beside the features when pixels are sorted into classes."""
     filter_share: float = Field(0.5, ge=0, le=1, json_schema_extra={"step": 0.05})
     """How much the fixed filters count among the features, beside those that are learned."""
+    smoothing_nm: float = Field(32.0, ge=0, le=1000, json_schema_extra={"step": 8.0, "unit": "nm"})
+    """How far pixels that mean much the same are averaged before classes are made; 0 averages nothing."""
 
 
 class ForecastClassifier(nn.Module):

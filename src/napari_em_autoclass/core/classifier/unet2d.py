@@ -34,6 +34,8 @@ class UNet2d(nn.Module):
         self.up = nn.ModuleList(_block(widths[i] + widths[i + 1], widths[i]) for i in reversed(range(depth - 1)))
         self.last = nn.Conv2d(width, n_features, 1)
         self.depth = depth
+        # Channels last in memory: a third faster on processors, and what tensor cores want.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def stride(self) -> int:
@@ -50,7 +52,7 @@ class UNet2d(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """Return features (N, D, H, W) of normalised sections (N, 1, H, W)."""
         skips = []
-        x = image
+        x = image.contiguous(memory_format=torch.channels_last)
         for level, block in enumerate(self.down):
             x = block(x if level == 0 else max_pool2d(x, 2))  # (N, width * 2**level, H / 2**level, W / 2**level)
             skips.append(x)

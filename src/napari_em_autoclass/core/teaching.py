@@ -1,0 +1,107 @@
+"""Class maps that the teacher gives to a region: what the network is held to while it is refined.
+
+The teacher may use what the network alone can't: the forecasts of the neighbouring sections, and smoothing along
+structures.  The network, which sees one section, learns to do without, so that in the end a class map is one pass.  A
+region is classified once and used for many tiles.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from napari_em_autoclass.core.device import autocast
+from napari_em_autoclass.core.edge_smoothing import smoothed
+from napari_em_autoclass.core.reclustering import averaged
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_em_autoclass.core.classifier import ForecastClassifier
+    from napari_em_autoclass.core.device import Device
+    from napari_em_autoclass.core.regions import Region
+
+__all__ = ["Teacher", "region_classes"]
+
+# Another region is classified every so many steps, up to so many pixels in all: on a processor a million takes about
+# four seconds.
+_STEPS_PER_REGION = 20
+_MAX_PIXELS = 6_000_000
+
+
+class Teacher:
+    """A frozen network that holds the classes in place.
+
+    Parameters
+    ----------
+    network : in evaluation mode
+    since : step at which it became the teacher
+    near, smoothing_px, device : see `region_classes`
+    """
+
+    def __init__(
+        self, network: ForecastClassifier, since: int, near: int, smoothing_px: tuple[int, ...], device: Device
+    ) -> None:
+        self.network, self.since = network, since
+        self._near, self._smoothing_px, self._device = near, smoothing_px, device
+        self._maps: list[Tensor] = []
+
+    def class_maps(self, regions: Sequence[Region], step: int) -> list[Tensor]:
+        """Return the class maps (S, H, W) of the first regions: one at first, more with time.
+
+        Parameters
+        ----------
+        regions : those in memory at the step `since`, always the same
+        step : of now; how many maps there are depends on it alone, so that a resumed run sees the same
+        """
+        at_most = max(1, _MAX_PIXELS // regions[0].image.numel())
+        wanted = min(len(regions), at_most, 1 + (step - self.since) // _STEPS_PER_REGION)
+        for region in regions[len(self._maps) : wanted]:
+            self._maps.append(region_classes(self.network, region, self._near, self._smoothing_px, self._device))
+        return self._maps[:wanted]
+
+
+@torch.no_grad()
+def region_classes(
+    teacher: ForecastClassifier, region: Region, near: int, smoothing_px: tuple[int, ...], device: Device
+) -> Tensor:
+    """Return the class maps (S, H, W) uint8, values 0..K-1, of the sections of a region, on the CPU.
+
+    Parameters
+    ----------
+    teacher : in evaluation mode
+    region : where
+    near : distance of the sections whose forecasts are averaged
+    smoothing_px : see `edge_smoothing.smoothing_steps_px`
+    device : where to compute
+    """
+    n_sections = len(region.image)
+    seen: dict[int, tuple[Tensor, Tensor]] = {}  # section: features (D, H, W) and forecast (T, H, W)
+    maps = []
+    for z in range(n_sections):
+        seen = {s: values for s, values in seen.items() if s >= z - near}
+        for s in (z, z + near):
+            if s < n_sections and s not in seen:
+                seen[s] = _seen(teacher, region.image[s], device)
+        features, forecast = seen[z]
+        # At the ends of a region its own section stands for the one that is missing.
+        below, above = (
+            region.above(seen[z + offset][1], z, offset) if 0 <= z + offset < n_sections else forecast
+            for offset in (-near, near)
+        )
+        embedding = teacher.embed(features[None], averaged(below, forecast, above)[None])[0]
+        logits = smoothed(teacher.head(embedding[None])[0], embedding, smoothing_px)
+        maps.append(logits.argmax(dim=0).to(torch.uint8))
+    return torch.stack(maps).cpu()
+
+
+def _seen(teacher: ForecastClassifier, image: Tensor, device: Device) -> tuple[Tensor, Tensor]:
+    height, width = image.shape
+    extra = (-width % teacher.stride, -height % teacher.stride)
+    wide = pad(image[None, None].float(), (0, extra[0], 0, extra[1]), mode="replicate").to(device.name)
+    with autocast(device):
+        features = teacher.features(wide)[..., :height, :width].float()
+    return features[0], teacher.forecast(features)[0]
