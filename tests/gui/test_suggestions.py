@@ -131,7 +131,7 @@ def test_the_dock_stays_awake_while_classes_are_compared(
 ) -> None:
     comparer.may_end.clear()
     row.slider.setValue(5)
-    qtbot.waitUntil(lambda: row.figure.text() == "40% …", timeout=3000)
+    qtbot.waitUntil(lambda: row.figure.text() == "40 %", timeout=3000)
     row.slider.setValue(3)  # only where it stands in the end is shown
     assert not decisions.is_previewing
     comparer.may_end.set()
