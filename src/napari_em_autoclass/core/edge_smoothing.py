@@ -70,4 +70,4 @@ def _principal(embedding: Tensor) -> Tensor:
     some = embedding[:, :: max(1, embedding.shape[1] // 8192)].double()
     # On the processor: a matrix of a hundred rows isn't worth a graphics card, and not every one has this function.
     vectors = torch.linalg.eigh(torch.cov(some).cpu())[1][:, -_AXES:]  # (E, P)
-    return vectors.to(embedding).T @ embedding
+    return torch.as_tensor(vectors.to(embedding).T @ embedding)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from napari_em_autoclass.core.choice import choose
 from napari_em_autoclass.core.classifier import FilterClassifier, ForecastClassifier
 from napari_em_autoclass.core.device import autocast
 from napari_em_autoclass.core.edge_smoothing import smoothing_steps_px
@@ -25,6 +26,7 @@ from napari_em_autoclass.core.model import empty_classifiers, load_weights
 from napari_em_autoclass.core.predictor import Predictor, prediction_skill
 from napari_em_autoclass.core.reclustering import Reclustered, recluster
 from napari_em_autoclass.core.regions import UNKNOWN
+from napari_em_autoclass.core.state_tensors import named_tensors, optimiser_state
 from napari_em_autoclass.core.teaching import Teacher
 from napari_em_autoclass.core.tile_source import DrawnTiles, TileSource
 from napari_em_autoclass.core.views import change_contrast
@@ -122,6 +124,21 @@ class Learner:
         """Freeze a copy of the network as the teacher that holds the classes in place."""
         frozen = copy.deepcopy(self.student).eval().requires_grad_(False)
         self.teacher = Teacher(frozen, step, self.tiles.offsets[0], self._smoothing_px, self.device)
+
+    def choose(self) -> str:
+        """Keep the classifier that explains the volume best without labels; return its name, "network" as a rule.
+
+        "network before refining" and "filters" are the others; see `choice`.
+        """
+        made: dict[str, nn.Module] = {"network": self.student.eval()}
+        if self.teacher is not None:
+            made["network before refining"] = self.teacher.network
+        made["filters"] = self.sketch
+        kept = choose(self.working, made)
+        if kept == "network before refining":
+            self.student.load_state_dict(made[kept].state_dict())
+        self.has_classes = kept != "filters"
+        return kept
 
     def step(self, settings: RunSettings, step: int, fraction: float) -> StepOut:
         """Do one optimiser update and return what it cost.
@@ -237,18 +254,8 @@ class Learner:
 
     def tensors(self) -> dict[str, Tensor]:
         """Return everything a later process needs to go on exactly here, by name, on the CPU."""
-        named = {
-            f"{prefix}.{name}": t
-            for prefix, module in self._modules().items()
-            for name, t in module.state_dict().items()
-        }
-        named["usage"] = self.usage
-        named["refined_from"] = torch.tensor(self.teacher.since if self.teacher else 0)
-        for index, state in self.optimiser.state_dict()["state"].items():
-            named |= {f"optimiser.{index}.{key}": value for key, value in state.items()}
-        return {
-            name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in named.items()
-        }
+        since = torch.tensor(self.teacher.since if self.teacher else 0)
+        return named_tensors(self._modules(), self.optimiser, {"usage": self.usage, "refined_from": since})
 
     def load_tensors(self, tensors: dict[str, Tensor], *, has_classes: bool) -> None:
         """Take over what `tensors` returned.
@@ -268,7 +275,7 @@ class Learner:
         self.sketch, self.textons = self.sketch.to(self.device.name).eval(), self.textons.to(self.device.name).eval()
         self.usage, self.has_classes = tensors["usage"].clone(), has_classes
         state = self.optimiser.state_dict()
-        state["state"] = _optimiser_state(tensors)
+        state["state"] = optimiser_state(tensors)
         self.optimiser.load_state_dict(state)
         self.tiles.open(self.textons)
 
@@ -283,15 +290,6 @@ def _inner_mask(features: Tensor) -> Tensor:
     mask = torch.zeros(features.shape[0], *features.shape[-2:], dtype=torch.bool, device=features.device)
     mask[:, _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX] = True
     return mask
-
-
-def _optimiser_state(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimiser."):
-            _, index, key = name.split(".", 2)
-            state.setdefault(int(index), {})[key] = tensor
-    return state
 
 
 def _as(kind: type[_M], module: nn.Module) -> _M:

@@ -192,13 +192,20 @@ class Trainer:
                 yield from self._checkpoint()
                 saves.restart()
         if not self._stop:
-            self._progress = self._progress.replace(stage="done")
+            yield from self._settled()
         yield from self._checkpoint()
         last = self._snapshot(self.view or middle_view(self._volume))
         if self.folder is not None:
             self.folder.save_snapshot(last.view, last.classes)
         yield last
         yield self._ended("stopped" if self._stop else "finished")
+
+    def _settled(self) -> Iterator[Event]:
+        """Choose, without labels, the classifier to keep."""
+        kept = self._learner.choose() if self._progress.has_classes else "filters"
+        self._progress = self._progress.replace(stage="done", has_classes=self._learner.has_classes)
+        if self.settings.terms and kept != "network":
+            yield Notice(self.run_id, f"The classes of the {kept} explain the stack clearly better, and were kept.")
 
     def _advance(self) -> Iterator[Event]:
         """Do one step, and before it whatever the schedule wants done at this step."""
@@ -231,17 +238,8 @@ class Trainer:
         self._collapsed_for = self._collapsed_for + 1 if effective < least else 0
         self._may_save = effective_classes(np.array(out.share)) >= least  # the smoothed usage would notice too late
         progress, terms = self._progress, tuple(out.terms.items())
-        done = StepDone(
-            self.run_id,
-            progress.step,
-            fraction,
-            progress.elapsed_s,
-            terms,
-            out.total,
-            effective,
-            out.usage,
-            out.skill,
-        )
+        when = (progress.step, fraction, progress.elapsed_s)
+        done = StepDone(self.run_id, *when, terms, out.total, effective, out.usage, out.skill)
         self._log_rows.append(done.log_row())
         return done
 

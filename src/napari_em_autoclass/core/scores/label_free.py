@@ -29,6 +29,7 @@ __all__ = [
     "csev",
     "effective_classes",
     "explained_variance",
+    "sample_boxes",
     "score_without_labels",
     "z_agreement",
     "z_kappa",
@@ -182,9 +183,9 @@ def _counted(classes: Volume) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 
 
 def _sampled_csev(classes: Volume, volume: Volume) -> float:
-    """Return `csev` over the patches of `_sample_boxes`, from sums, so that one patch is held at a time."""
+    """Return `csev` over the patches of `sample_boxes`, from sums, so that one patch is held at a time."""
     same, following = (np.zeros((1 + 2 * len(CHANNELS), _LARGEST_ID + 1)) for _ in range(2))
-    for box in _sample_boxes(classes.shape_zyx):
+    for box in sample_boxes(classes.shape_zyx):
         ids = read_ids(classes, box, _LARGEST_ID)[0]
         pair = volume.read(replace(box, z1=box.z0 + 2))
         for moments, section in zip((same, following), pair, strict=True):
@@ -192,11 +193,24 @@ def _sampled_csev(classes: Volume, volume: Volume) -> float:
     return _geometric_mean(_r_squared(same), _r_squared(following))
 
 
-def _sample_boxes(shape_zyx: tuple[int, int, int]) -> Iterator[Box]:
-    """Yield patches of one section that has a next one, spread evenly over the stack; all of a small stack."""
+def sample_boxes(
+    shape_zyx: tuple[int, int, int], most: int = _CSEV_SECTIONS, side_px: int = _CSEV_SIDE_PX
+) -> Iterator[Box]:
+    """Yield patches of one section that has a next one, spread evenly over the stack; all of a small stack.
+
+    Parameters
+    ----------
+    shape_zyx : of the stack
+    most, side_px : so many patches at most, of this side at most
+
+    Yields
+    ------
+    Box
+        One section deep.
+    """
     z, y, x = shape_zyx
-    height, width = min(y, _CSEV_SIDE_PX), min(x, _CSEV_SIDE_PX)
-    n_patches = min(z - 1, _CSEV_SECTIONS)
+    height, width = min(y, side_px), min(x, side_px)
+    n_patches = min(z - 1, most)
     for i in range(n_patches):
         z0 = i * (z - 1) // n_patches
         # Multiples of 1/p and 1/p^2, p the plastic number, spread evenly (Roberts's R2 sequence) and need no seed.

@@ -1,0 +1,108 @@
+"""Which of the classifiers that a run made is best, told without labels.
+
+A short run on a small stack can end with a network that knows less than the filters it began with, and refining can
+smooth away what the clusters had found.  Cross-slice explained variance (`scores.label_free.csev`), on filters that no
+classifier was trained on, rejects what is clearly worse; near-equals it can't rank, so the last result stands unless
+another one is better by a margin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from napari_em_autoclass.core.scores.held_out_bank import CHANNELS, held_out_features
+from napari_em_autoclass.core.scores.label_free import csev, sample_boxes
+from napari_em_autoclass.core.volume import Box
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from napari_em_autoclass.core.working import WorkingVolume
+
+__all__ = ["MARGIN", "Judge", "choose", "clearly_best"]
+
+MARGIN = 0.03
+"""How much more variance another classifier must explain to be preferred."""
+
+_N_PATCHES = 12
+_SIDE_PX = 128
+# What lies around a patch is shown to the classifier too, so that its edge is judged like its middle.
+_HALO_PX = 64
+
+
+@dataclass(frozen=True)
+class _Patch:
+    """A patch with its surroundings (1, 1, H, W), and held-out features (C, N) of it and of the next section."""
+
+    image: Tensor
+    inner: tuple[slice, slice]
+    same: NDArray[np.float32]
+    following: NDArray[np.float32]
+
+
+def choose(working: WorkingVolume, made: Mapping[str, nn.Module]) -> str:
+    """Return the name of the classifier that explains the volume best, see `clearly_best`.
+
+    Parameters
+    ----------
+    working : the volume
+    made : classifiers in evaluation mode by name, the one that stands first
+    """
+    judge = Judge(working)
+    return clearly_best({name: judge.score(classifier) for name, classifier in made.items()})
+
+
+class Judge:
+    """Scores classifiers on the same patches of a volume.
+
+    Parameters
+    ----------
+    working : the volume, of at least two sections
+    """
+
+    def __init__(self, working: WorkingVolume) -> None:
+        self._patches = [_patch(working, box) for box in sample_boxes(working.shape_zyx, _N_PATCHES, _SIDE_PX)]
+
+    @torch.no_grad()
+    def score(self, classifier: nn.Module) -> float:
+        """Return the cross-slice explained variance, 0 to 1, of a classifier in evaluation mode."""
+        device = next(iter(classifier.state_dict().values())).device
+        maps = [
+            classifier(patch.image.to(device)).argmax(dim=1)[0][patch.inner].flatten().cpu().numpy()
+            for patch in self._patches
+        ]
+        same, following = (
+            np.concatenate([getattr(patch, side) for patch in self._patches], axis=1) for side in ("same", "following")
+        )
+        return csev(np.concatenate(maps), same, following)
+
+
+def clearly_best(scores: Mapping[str, float]) -> str:
+    """Return the name of the first classifier, or of the best of the others if that is better by `MARGIN`.
+
+    Parameters
+    ----------
+    scores : by name, the one that stands first
+    """
+    names = list(scores)
+    best = max(names, key=lambda name: scores[name])
+    return best if scores[best] > scores[names[0]] + MARGIN else names[0]
+
+
+def _patch(working: WorkingVolume, box: Box) -> _Patch:
+    pair = working.read(replace(box, z1=box.z0 + 2))  # (2, h, w)
+    same, following = (held_out_features(section).reshape(len(CHANNELS), -1) for section in pair)
+    height, width = box.shape[1:]
+    # A multiple of every stride a network may have.
+    rows, columns = (-(-(n + 2 * _HALO_PX) // 64) * 64 for n in (height, width))
+    y0, x0 = box.y0 - _HALO_PX, box.x0 - _HALO_PX
+    image = torch.from_numpy(working.read(Box(box.z0, box.z0 + 1, y0, y0 + rows, x0, x0 + columns)))[None]
+    inner = (slice(_HALO_PX, _HALO_PX + height), slice(_HALO_PX, _HALO_PX + width))
+    return _Patch(image, inner, same, following)

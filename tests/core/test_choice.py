@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from napari_em_autoclass.core.choice import MARGIN, Judge, choose, clearly_best
+from napari_em_autoclass.core.model import working_volume
+from napari_em_autoclass.core.phantom import Phantom
+from napari_em_autoclass.core.run_settings import RunSettings
+from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.core.working import WorkingVolume
+
+
+class ByGrey(nn.Module):
+    """Sorts pixels by grey value into `n` classes; one class is a collapsed map."""
+
+    def __init__(self, n: int, blind: bool = False) -> None:
+        super().__init__()
+        self.register_buffer("levels", torch.linspace(-1.5, 1.5, n))
+        self.blind = blind
+
+    def forward(self, image: Tensor) -> Tensor:
+        seen = torch.randn(image.shape, generator=torch.Generator().manual_seed(0)) if self.blind else image
+        return -((seen - self.levels[:, None, None]) ** 2)  # type: ignore[operator]
+
+
+@pytest.fixture
+def working(phantom: Phantom, fast_settings: RunSettings) -> WorkingVolume:
+    return working_volume(Volume(phantom.raw, phantom.voxel_size_nm), fast_settings)
+
+
+def test_classes_that_follow_the_tissue_score_above_those_that_do_not(working: WorkingVolume) -> None:
+    judge = Judge(working)
+    seeing, blind, collapsed = (judge.score(made) for made in (ByGrey(6), ByGrey(6, blind=True), ByGrey(1)))
+    assert seeing > 0.05
+    assert blind < seeing / 3
+    assert collapsed == 0
+    assert judge.score(ByGrey(6)) == seeing
+
+
+def test_what_is_clearly_better_is_chosen(working: WorkingVolume) -> None:
+    assert choose(working, {"network": ByGrey(6, blind=True), "filters": ByGrey(6)}) == "filters"
+    assert choose(working, {"network": ByGrey(6), "filters": ByGrey(1)}) == "network"
+
+
+def test_near_equals_leave_the_first() -> None:
+    assert clearly_best({"network": 0.2, "filters": 0.2 + MARGIN * 0.9}) == "network"
+    assert clearly_best({"network": 0.2, "before": 0.24, "filters": 0.25}) == "filters"
