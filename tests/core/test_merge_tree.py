@@ -44,7 +44,7 @@ def test_distances_are_the_formula() -> None:
     # Profiles (1/2, 1/2, 0), the same, (0, 0, 1): Hellinger distances 0 and sqrt(2), mean over 6 pairs 4 sqrt(2) / 6.
     # Looks 0, 3, 3: mean over 6 pairs 12 / 6 = 2.
     counts = [[100, 100, 0], [100, 100, 0], [0, 0, 200]]
-    expected = [[0, 1.5, 3], [1.5, 0, 1.5], [3, 1.5, 0]]
+    expected = 1.5 * np.array([[0, 1, 2**0.5], [1, 0, 1], [2**0.5, 1, 0]])
     np.testing.assert_allclose(class_distances(relations(counts, [[0.0], [3.0], [3.0]])), expected)
 
 
