@@ -136,9 +136,8 @@ def test_what_is_no_usable_run_is_refused_in_one_line(run: Path, case: str) -> N
 def test_weights_and_progress_are_of_one_file(run: Path) -> None:
     with safe_open(run / "weights.safetensors", framework="pt") as file:
         assert Progress.model_validate_json(file.metadata()["progress"]) == RunFolder.open(run).load_weights()[1]
-    assert RunFolder.open(run).load_weights()[1].replace(elapsed_s=0) == Progress(
-        step=4, stage="done", has_classes=True
-    )
+    progress = RunFolder.open(run).load_weights()[1]
+    assert (progress.step, progress.stage) == (4, "done")
 
 
 def test_weights_come_back_as_they_were(run: Path) -> None:

@@ -14,6 +14,7 @@ import torch
 from runs import changed, class_map, curves
 
 from napari_em_autoclass.core.checkpoint import RunFolder
+from napari_em_autoclass.core.classifier import FilterClassifier, ForecastClassifier
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import (
     Notice,
@@ -135,7 +136,7 @@ def test_short_memory_halves_the_tiles_and_says_so(
     memory = SmallMemory(monkeypatch, room=2)
     events = list(Trainer(volume, changed(settings, "training.tiles_per_step=9", "training.steps=3")).events())
     assert memory.tried == [9, 4, 2, 2, 2]
-    notices = [event.message for event in events if isinstance(event, Notice)]
+    notices = [event.message for event in events if isinstance(event, Notice) and "tiles" in event.message]
     assert ["4 tiles" in notices[0], "2 tiles" in notices[1], len(notices)] == [True, True, 2]
     assert [event.step for event in events if isinstance(event, StepDone)] == [1, 2, 3]
 
@@ -210,3 +211,22 @@ def test_a_disk_that_is_full_surfaces_and_the_last_checkpoint_stays(
     monkeypatch.undo()
     assert RunFolder.open(tmp_path / "run").load_weights()[1].step == 0
     assert [path for path in (tmp_path / "run").rglob("*") if "partial" in path.name] == []
+
+
+def test_a_network_that_learned_too_little_is_left_for_the_filters_and_gets_another_try(
+    volume: Volume, settings: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+    monkeypatch.setattr("napari_em_autoclass.core.learner.choose", lambda _working, _made: "filters")
+    events = list(Trainer(volume, changed(settings, "training.steps=6"), run_dir=run).events())
+    assert [event.message for event in events if isinstance(event, Notice)] == [
+        "The classes of the filters explain the stack clearly better, and were kept."
+    ]
+    model = RunFolder.open(run).model()
+    assert isinstance(model.classifier, FilterClassifier)
+    assert model.stage == "done"
+    monkeypatch.setattr("napari_em_autoclass.core.learner.choose", lambda _working, _made: "network")
+    longer = changed(settings, "training.steps=9")
+    events = list(Trainer(volume, longer, run_dir=run, resume=True).events())
+    assert [event.step for event in events if isinstance(event, StepDone)] == [7, 8, 9]
+    assert isinstance(RunFolder.open(run).model().classifier, ForecastClassifier)

@@ -160,8 +160,10 @@ class Trainer:
             self._learner.load_tensors(tensors, has_classes=self._progress.has_classes)
             self.folder.cut_log(self._progress.step)
             self._clock.elapsed_s = self._progress.elapsed_s
-            if self._progress.has_classes and self._fraction() < 1:
-                self._progress = self._progress.replace(stage="learning")  # it was done, but the budget has grown
+            if self._fraction() < 1 and (self._progress.has_classes or self._learner.teacher is not None):
+                # It may have been done, and the budget has grown: a network left for the filters gets another try.
+                self._learner.has_classes = True
+                self._progress = self._progress.replace(stage="learning", has_classes=True)
         else:
             self._learner.begin(self.settings)
         self._shown = self.view
