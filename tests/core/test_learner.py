@@ -35,7 +35,7 @@ def learner(working: WorkingVolume, fast_settings: RunSettings) -> Learner:
 @pytest.fixture
 def refining(learner: Learner, fast_settings: RunSettings) -> Learner:
     learner.recluster(fast_settings, 3, afresh=True)
-    learner.start_refining(3)
+    learner.start_refining(0)  # long enough ago for the teacher to have class maps
     return learner
 
 
@@ -173,3 +173,13 @@ def test_a_learner_refuses_a_stack_too_small(fast_settings: RunSettings) -> None
     data = np.random.default_rng(0).integers(0, 256, (2, 64, 64), dtype=np.uint8)
     with pytest.raises(InputError, match="at least 3"):
         Learner(working_volume(Volume(data, (40.0, 8.0, 8.0)), fast_settings), fast_settings, CPU)
+
+
+def test_until_the_teacher_has_a_class_map_only_forecasts_are_learned(
+    learner: Learner, fast_settings: RunSettings
+) -> None:
+    learner.recluster(fast_settings, 3, afresh=True)
+    learner.start_refining(3)
+    parts = [learner.step(fast_settings, step, 0.8).terms.keys() for step in range(3, 12)]
+    assert parts[0] == {"forecast"}
+    assert parts[-1] >= {"forecast", "anchor", "neighbour_information"}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -37,7 +39,7 @@ def region(seed: int = 0, drift: list[int] | None = None, side: int = 32) -> Reg
 
 def test_a_section_is_classified_with_the_forecasts_of_its_neighbours(network: ForecastClassifier) -> None:
     made = region()
-    maps = region_classes(network, made, 1, (), CPU)
+    maps = torch.stack(list(region_classes(network, made, 1, (), CPU)))
     assert maps.shape == (4, 32, 32)
     assert maps.dtype == torch.uint8
     with torch.no_grad():
@@ -57,7 +59,7 @@ def test_neighbours_are_looked_up_where_they_lie(network: ForecastClassifier) ->
     shifted.image[0] = shifted.image[1]
     aligned = Region(shifted.box, shifted.image, shifted.textons, torch.tensor([[0, 0], [0, 0], [5, 0], [5, 0]]))
     alone = network(shifted.image[1:2, None].float()).argmax(dim=1)[0]
-    maps = [region_classes(network, each, 1, (), CPU)[1] for each in (aligned, shifted)]
+    maps = [list(region_classes(network, each, 1, (), CPU))[1] for each in (aligned, shifted)]
     agreement = [float((found == alone)[8:-8].float().mean()) for found in maps]
     assert agreement[0] > 0.9  # not all: the network sees the edge of the region elsewhere
     assert agreement[1] < agreement[0] - 0.03
@@ -65,25 +67,38 @@ def test_neighbours_are_looked_up_where_they_lie(network: ForecastClassifier) ->
 
 def test_any_size_can_be_classified_and_smoothing_makes_it_calmer(network: ForecastClassifier) -> None:
     made = region(side=30)
-    rough, calm = (region_classes(network, made, 1, steps, CPU) for steps in ((), (1, 2)))
+    rough, calm = (torch.stack(list(region_classes(network, made, 1, steps, CPU))) for steps in ((), (1, 2)))
     assert rough.shape == calm.shape == (4, 30, 30)
     edges = [float((maps[:, 1:] != maps[:, :-1]).float().mean()) for maps in (rough, calm)]
     assert edges[1] < edges[0]
 
 
-def test_maps_come_a_few_at_a_time_and_are_made_once(
+def test_maps_come_section_by_section_and_are_made_once(
     network: ForecastClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[int] = []
+    made: list[tuple[int, int]] = []
 
-    def count(_net: object, of: Region, *_rest: object) -> torch.Tensor:
-        made.append(of.box.z0)
-        return torch.full((1,), of.box.z0)
+    def count(_net: object, of: Region, *_rest: object) -> Iterator[torch.Tensor]:
+        for z in range(len(of.image)):
+            made.append((of.box.z0, z))
+            yield torch.tensor([of.box.z0, z])
 
     monkeypatch.setattr("napari_em_autoclass.core.teaching.region_classes", count)
-    regions = [Region(Box(i, i + 1, 0, 1000, 0, 1000), *(torch.zeros(1, 1000, 1000),) * 3) for i in range(30)]
+    empty = torch.zeros(1, 2)
+    regions = [Region(Box(i, i + 1, 0, 1, 0, 1), torch.zeros(4, 500, 500), empty, empty) for i in range(30)]
     teacher = Teacher(network, 100, 1, (), CPU)
-    assert [len(teacher.class_maps(regions, step)) for step in (100, 119, 120, 160, 100_000)] == [1, 1, 2, 4, 6]
-    assert len(teacher.class_maps(regions, 100)) == 1
-    assert made == list(range(6))
-    assert len(teacher.class_maps(regions[:3], 1000)) == 3
+    assert [len(teacher.class_maps(regions, step)) for step in (100, 101, 102, 103, 107)] == [0, 1, 1, 2, 4]
+    assert made == [(region, z) for region in range(4) for z in range(4)]
+    assert len(teacher.class_maps(regions, 100_000)) == 6  # six million pixels
+    assert len(teacher.class_maps(regions, 101)) == 1
+    assert len(made) == 24
+    assert torch.equal(teacher.class_maps(regions, 103)[1], torch.tensor([[1, 0], [1, 1], [1, 2], [1, 3]]))
+
+
+def test_a_teacher_that_begins_late_catches_up(network: ForecastClassifier) -> None:
+    regions = [region(seed) for seed in range(2)]
+    walked, jumped = (Teacher(network, 10, 1, (), CPU) for _ in range(2))
+    for step in range(10, 14):
+        maps = walked.class_maps(regions, step)
+    assert all(torch.equal(a, b) for a, b in zip(maps, jumped.class_maps(regions, 13), strict=True))
+    assert len(maps) == 2

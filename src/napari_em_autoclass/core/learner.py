@@ -153,13 +153,19 @@ class Learner:
         rng = np.random.default_rng((settings.seed, 3, step))
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         active: set[str] = {term.kind for term in settings.terms if term.is_active(fraction)}
-        # With classes in play each tile also needs its neighbours and a second view.
+        class_maps = self._class_maps(settings, step, active)
+        if class_maps == []:  # the teacher is still at its first region
+            active, class_maps = active & {"forecast"}, None
         n_tiles = settings.training.tiles_per_step
         if not active <= {"forecast"}:
             n_tiles = max(1, n_tiles // 2)
-        drawn = self._draw(settings, step, n_tiles, rng, active)
+        # The regions of the beginning of the refinement stay, as long as their class maps are of use.
+        at = step if class_maps is None or self.teacher is None else self.teacher.since
+        neighbours = class_maps is None and bool(active & _READ_NEIGHBOURS)
+        drawn = self.tiles.draw(settings, at, n_tiles, rng, with_neighbours=neighbours, class_maps=class_maps)
         batch, skill = self._batch(drawn, settings, active, generator)
-        out = objective(settings.terms, batch, TrainState(step, fraction, self.usage))
+        terms = tuple(term for term in settings.terms if term.kind in active)
+        out = objective(terms, batch, TrainState(step, fraction, self.usage))
         total = float(out.total.detach())
         if not math.isfinite(total):
             raise FloatingPointError(
@@ -183,16 +189,11 @@ class Learner:
 
     # --- from tiles to a batch ---------------------------------------------------------------------------------------
 
-    def _draw(
-        self, settings: RunSettings, step: int, n_tiles: int, rng: np.random.Generator, active: set[str]
-    ) -> DrawnTiles:
-        reads_neighbours = bool(active & _READ_NEIGHBOURS)
-        if self.teacher is None or settings.predictor.reads == "student" or not reads_neighbours:
-            return self.tiles.draw(settings, step, n_tiles, rng, with_neighbours=reads_neighbours)
-        # The regions of the beginning of the refinement: they stay, as long as their class maps are of use.
-        since = self.teacher.since
-        maps = self.teacher.class_maps(self.tiles.regions(since), step)
-        return self.tiles.draw(settings, since, n_tiles, rng, with_neighbours=False, class_maps=maps)
+    def _class_maps(self, settings: RunSettings, step: int, active: set[str]) -> list[Tensor] | None:
+        """Return the teacher's class maps of the regions to draw from; None where no teacher is asked."""
+        if self.teacher is None or settings.predictor.reads == "student" or not active & _READ_NEIGHBOURS:
+            return None
+        return self.teacher.class_maps(self.tiles.regions(self.teacher.since), step)
 
     def _batch(
         self, drawn: DrawnTiles, settings: RunSettings, active: set[str], generator: torch.Generator

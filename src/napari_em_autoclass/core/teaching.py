@@ -18,7 +18,7 @@ from napari_em_autoclass.core.edge_smoothing import smoothed
 from napari_em_autoclass.core.reclustering import averaged
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from napari_em_autoclass.core.classifier import ForecastClassifier
     from napari_em_autoclass.core.device import Device
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Teacher", "region_classes"]
 
-# Another region is classified every so many steps, up to so many pixels in all: on a processor a million takes about
-# four seconds.
-_STEPS_PER_REGION = 20
+# Sections classified at a step, so that nobody who presses Stop waits for a whole region; until there are so many
+# pixels in all: on a processor a million takes about four seconds.
+_SECTIONS_PER_STEP = 2
 _MAX_PIXELS = 6_000_000
 
 
@@ -47,28 +47,38 @@ class Teacher:
     ) -> None:
         self.network, self.since = network, since
         self._near, self._smoothing_px, self._device = near, smoothing_px, device
-        self._maps: list[Tensor] = []
+        self._maps: list[Tensor] = []  # of whole regions
+        self._sections: list[Tensor] = []  # of the region in work
+        self._work: Iterator[Tensor] = iter(())
+        self._n_sections = 0
 
     def class_maps(self, regions: Sequence[Region], step: int) -> list[Tensor]:
-        """Return the class maps (S, H, W) of the first regions: one at first, more with time.
+        """Return the class maps (S, H, W) of the first regions: none at first, more with each step.
 
         Parameters
         ----------
         regions : those in memory at the step `since`, always the same
         step : of now; how many maps there are depends on it alone, so that a resumed run sees the same
         """
-        at_most = max(1, _MAX_PIXELS // regions[0].image.numel())
-        wanted = min(len(regions), at_most, 1 + (step - self.since) // _STEPS_PER_REGION)
-        for region in regions[len(self._maps) : wanted]:
-            self._maps.append(region_classes(self.network, region, self._near, self._smoothing_px, self._device))
-        return self._maps[:wanted]
+        depth = len(regions[0].image)
+        at_most = min(len(regions), max(1, _MAX_PIXELS // regions[0].image.numel()))
+        wanted = min(at_most * depth, (step - self.since + 1) * _SECTIONS_PER_STEP)
+        while self._n_sections < wanted:
+            if not self._sections:
+                region = regions[len(self._maps)]
+                self._work = region_classes(self.network, region, self._near, self._smoothing_px, self._device)
+            self._sections.append(next(self._work))
+            self._n_sections += 1
+            if len(self._sections) == depth:
+                self._maps.append(torch.stack(self._sections))
+                self._sections = []
+        return self._maps[: wanted // depth]
 
 
-@torch.no_grad()
 def region_classes(
     teacher: ForecastClassifier, region: Region, near: int, smoothing_px: tuple[int, ...], device: Device
-) -> Tensor:
-    """Return the class maps (S, H, W) uint8, values 0..K-1, of the sections of a region, on the CPU.
+) -> Iterator[Tensor]:
+    """Yield the class map (H, W) uint8, values 0..K-1, of each section of a region, on the CPU.
 
     Parameters
     ----------
@@ -77,10 +87,14 @@ def region_classes(
     near : distance of the sections whose forecasts are averaged
     smoothing_px : see `edge_smoothing.smoothing_steps_px`
     device : where to compute
+
+    Yields
+    ------
+    Tensor
+        Section by section.
     """
     n_sections = len(region.image)
     seen: dict[int, tuple[Tensor, Tensor]] = {}  # section: features (D, H, W) and forecast (T, H, W)
-    maps = []
     for z in range(n_sections):
         seen = {s: values for s, values in seen.items() if s >= z - near}
         for s in (z, z + near):
@@ -92,12 +106,17 @@ def region_classes(
             region.above(seen[z + offset][1], z, offset) if 0 <= z + offset < n_sections else forecast
             for offset in (-near, near)
         )
-        embedding = teacher.embed(features[None], averaged(below, forecast, above)[None])[0]
-        logits = smoothed(teacher.head(embedding[None])[0], embedding, smoothing_px)
-        maps.append(logits.argmax(dim=0).to(torch.uint8))
-    return torch.stack(maps).cpu()
+        yield _classes(teacher, features, averaged(below, forecast, above), smoothing_px)
 
 
+@torch.no_grad()
+def _classes(teacher: ForecastClassifier, features: Tensor, forecast: Tensor, smoothing_px: tuple[int, ...]) -> Tensor:
+    embedding = teacher.embed(features[None], forecast[None])[0]
+    logits = smoothed(teacher.head(embedding[None])[0], embedding, smoothing_px)
+    return logits.argmax(dim=0).to(torch.uint8).cpu()
+
+
+@torch.no_grad()
 def _seen(teacher: ForecastClassifier, image: Tensor, device: Device) -> tuple[Tensor, Tensor]:
     height, width = image.shape
     extra = (-width % teacher.stride, -height % teacher.stride)
