@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
-from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.errors import InputError, require_schema
 from napari_em_autoclass.core.group import Group, check_groups, default_name, in_order, tidy_name
 from napari_em_autoclass.core.history import History
 from napari_em_autoclass.core.palette import MAX_CLASSES, checked_color, default_colors
@@ -236,11 +236,7 @@ class ClassMap:
         InputError
             If it has another schema, or is damaged.
         """
-        version = stored.get("schema_version") if isinstance(stored, dict) else None
-        if version != _SCHEMA_VERSION:
-            raise InputError(
-                f"class map of schema {version!r}; this version reads {_SCHEMA_VERSION}, install another one"
-            )
+        require_schema(stored, _SCHEMA_VERSION, "class map")
         try:
             groups = in_order(Group.from_json(group) for group in stored["groups"])
             flags = {flag: frozenset(index(i) for i in stored[flag]) for flag in _FLAGS}

@@ -13,6 +13,7 @@ import numpy as np
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import ViewRequest
 from napari_em_autoclass.core.scores.held_out_bank import CHANNELS, held_out_features
+from napari_em_autoclass.core.scores.moments import class_moments
 from napari_em_autoclass.core.scores.stream import open_ids, read_ids
 from napari_em_autoclass.core.scores.table import contingency
 from napari_em_autoclass.core.tiling import TileGrid
@@ -136,7 +137,7 @@ def count_relations(
         middle = _middle(box)
         features = held_out_features(volume.read(middle)[0]).reshape(len(CHANNELS), -1)
         there = ids[0, middle.y0 - box.y0 : middle.y1 - box.y0, middle.x0 - box.x0 : middle.x1 - box.x0]
-        moments += _moments(there.ravel(), features, size)
+        moments += class_moments(there.ravel(), features, size)
     return ClassRelations(sizes[1:], following[1:, 1:], touching[1:, 1:], _standardised_means(moments[:, 1:]))
 
 
@@ -167,15 +168,8 @@ def _middle(box: Box) -> Box:
     return replace(box, z1=box.z0 + 1, y0=y0, y1=y0 + high, x0=x0, x1=x0 + wide)
 
 
-def _moments(classes: NDArray[Any], features: NDArray[Any], size: int) -> NDArray[np.float64]:
-    """Return per class (1 + 2 C, size): its pixels, then the sum of each channel, then that of its square."""
-    rows = [np.bincount(classes, minlength=size)]
-    rows += [np.bincount(classes, weights=channel, minlength=size) for channel in (*features, *features**2)]
-    return np.array(rows, dtype=np.float64)
-
-
 def _standardised_means(moments: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the class means (K, C) in standard deviations of all pixels, from `_moments` without class 0."""
+    """Return the class means (K, C) in standard deviations of all pixels, from `class_moments` without class 0."""
     pixels, (sums, squares) = moments[0], np.split(moments[1:], 2)
     n = max(pixels.sum(), 1.0)
     mean = sums.sum(1) / n

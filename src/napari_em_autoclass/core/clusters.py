@@ -34,13 +34,11 @@ def fit_clusters(sample: NDArray[np.float32], n_clusters: int, seed: int, n_init
     """
     from sklearn.cluster import MiniBatchKMeans  # noqa: PLC0415  a second of import time that the dock needn't pay
 
-    if len(sample) < n_clusters:
-        raise ValueError(f"{len(sample)} pixels can't be put into {n_clusters} clusters")
+    _check(sample, n_clusters)
     model = MiniBatchKMeans(
         n_clusters, batch_size=4096, n_init=n_init, max_iter=60, random_state=seed, reassignment_ratio=0.005
     )
-    centres = np.asarray(model.fit(sample).cluster_centers_, np.float32)
-    return centres[np.argsort(centres[:, 0], kind="stable")]
+    return _ordered(model.fit(sample).cluster_centers_)
 
 
 def fit_even_clusters(sample: NDArray[np.float32], n_clusters: int, seed: int) -> NDArray[np.float32]:
@@ -59,16 +57,24 @@ def fit_even_clusters(sample: NDArray[np.float32], n_clusters: int, seed: int) -
     """
     from sklearn.cluster import KMeans  # noqa: PLC0415
 
-    if len(sample) < n_clusters:
-        raise ValueError(f"{len(sample)} pixels can't be put into {n_clusters} clusters")
+    _check(sample, n_clusters)
     sample = sample[:: -(-len(sample) // _SMALL_SAMPLE)]
     n_small = max(min(_SMALL_PER_CLUSTER * n_clusters, _SMALL_CLUSTERS), 4 * n_clusters)
     n_small = min(n_small, max(len(sample) // 8, n_clusters))
     small = KMeans(n_small, init="random", n_init=1, max_iter=8, random_state=seed).fit(sample)
     weights = np.bincount(small.labels_, minlength=n_small) ** _EVENNESS
     few = KMeans(n_clusters, n_init=20, random_state=seed).fit(small.cluster_centers_, sample_weight=weights)
-    centres = np.asarray(few.cluster_centers_, np.float32)
-    return centres[np.argsort(centres[:, 0], kind="stable")]
+    return _ordered(few.cluster_centers_)
+
+
+def _check(sample: NDArray[Any], n_clusters: int) -> None:
+    if len(sample) < n_clusters:
+        raise ValueError(f"{len(sample)} pixels can't be put into {n_clusters} clusters")
+
+
+def _ordered(centres: NDArray[Any]) -> NDArray[np.float32]:
+    """Return `centres` by their first channel."""
+    return np.asarray(centres[np.argsort(centres[:, 0], kind="stable")], np.float32)
 
 
 def nearest_cluster(features: Tensor, centres: Tensor) -> Tensor:

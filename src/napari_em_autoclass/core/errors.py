@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["InputError", "MissingVoxelSize"]
+from typing import Any
+
+__all__ = ["InputError", "MissingVoxelSize", "require_schema"]
 
 
 class InputError(ValueError):
@@ -15,3 +17,16 @@ class InputError(ValueError):
 
 class MissingVoxelSize(InputError):
     """A stack came without a voxel size; the dock asks for it, the command line wants a flag."""
+
+
+def require_schema(stored: Any, version: int, what: str) -> None:
+    """Check that what was read from a JSON file is a table of the schema that this program reads.
+
+    Raises
+    ------
+    InputError
+        If it is of another schema, or no table at all.
+    """
+    found = stored.get("schema_version") if isinstance(stored, dict) else None
+    if found != version:
+        raise InputError(f"{what} has schema {found!r}; this version reads {version}, install another one")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.errors import InputError, require_schema
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,9 +94,7 @@ class History:
         """
         from napari_em_autoclass.core.class_map import ClassMap  # here, since `class_map` offers `History` too
 
-        version = stored.get("schema_version") if isinstance(stored, dict) else None
-        if version != _SCHEMA_VERSION:
-            raise InputError(f"classes.json has schema {version!r}; this version reads {_SCHEMA_VERSION}")
+        require_schema(stored, _SCHEMA_VERSION, "classes.json")
         try:
             past = tuple(ClassMap.from_json(class_map) for class_map in stored["past"])
             future = tuple(ClassMap.from_json(class_map) for class_map in stored["future"])

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 
-from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.errors import InputError, require_schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -124,9 +124,7 @@ class MergeTree:
         InputError
             If it has another schema, or is damaged.
         """
-        version = stored.get("schema_version") if isinstance(stored, dict) else None
-        if version != _SCHEMA_VERSION:
-            raise InputError(f"merge tree of schema {version!r}; this version reads {_SCHEMA_VERSION}")
+        require_schema(stored, _SCHEMA_VERSION, "merge tree")
         try:
             leaves = tuple(tuple(index(k) for k in leaf) for leaf in stored["leaves"])
             merges = tuple((index(first), index(second)) for first, second in stored["merges"])

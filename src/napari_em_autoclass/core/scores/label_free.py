@@ -15,6 +15,7 @@ import numpy as np
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.scores.held_out_bank import CHANNELS, held_out_features
+from napari_em_autoclass.core.scores.moments import class_moments
 from napari_em_autoclass.core.scores.stream import iter_blocks, open_ids, read_ids
 from napari_em_autoclass.core.scores.table import contingency, entropy_nats, mutual_information_nats
 from napari_em_autoclass.core.volume import ArrayLike, Box, Volume
@@ -109,7 +110,7 @@ def explained_variance(classes: NDArray[Any], features: NDArray[Any]) -> NDArray
     if classes.size == 0:
         return np.zeros(len(features))
     centred = features - features.mean(1, keepdims=True, dtype=np.float64)
-    return _r_squared(_moments(classes, centred, int(classes.max()) + 1))
+    return _r_squared(class_moments(classes, centred, int(classes.max()) + 1))
 
 
 def csev(classes: NDArray[Any], features_same: NDArray[Any], features_next: NDArray[Any]) -> float:
@@ -189,7 +190,7 @@ def _sampled_csev(classes: Volume, volume: Volume) -> float:
         ids = read_ids(classes, box, _LARGEST_ID)[0]
         pair = volume.read(replace(box, z1=box.z0 + 2))
         for moments, section in zip((same, following), pair, strict=True):
-            moments += _moments(ids[ids > 0], held_out_features(section)[:, ids > 0], _LARGEST_ID + 1)
+            moments += class_moments(ids[ids > 0], held_out_features(section)[:, ids > 0], _LARGEST_ID + 1)
     return _geometric_mean(_r_squared(same), _r_squared(following))
 
 
@@ -218,13 +219,6 @@ def sample_boxes(
             int((i + 0.5) * step % 1 * room) for step, room in ((0.7549, y - height + 1), (0.5698, x - width + 1))
         )
         yield Box(z0, z0 + 1, y0, y0 + height, x0, x0 + width)
-
-
-def _moments(classes: NDArray[Any], features: NDArray[Any], n_classes: int) -> NDArray[np.float64]:
-    """Return per class (1 + 2 C, n_classes): its voxels, then the sum of each channel, then that of its square."""
-    rows = [np.bincount(classes, minlength=n_classes)]
-    rows += [np.bincount(classes, weights=channel, minlength=n_classes) for channel in (*features, *features**2)]
-    return np.array(rows, dtype=np.float64)
 
 
 def _r_squared(moments: NDArray[np.float64]) -> NDArray[np.float64]:
