@@ -1,8 +1,8 @@
 """What is each part of the recipe worth?  The rows of docs/explanation/experiments.md, printed again.
 
-    python benchmarks/ablations.py STACK LABELS [--steps 600] [--seeds 0] [--sections 30] [--variants NAME ...]
+    python benchmarks/ablations.py [STACK LABELS] [--steps 600] [--seeds 0] [--sections 30] [--variants NAME ...]
 
-For each variant a network learns to forecast for so many steps; then classes are made from its features in several
+Without a stack the sstem phantom is used. For each variant a network learns to forecast for so many steps; then classes are made from its features in several
 ways, without refining, and scored on the working grid (merged mIoU and share of information as in `quality.py`). Each
 clustering is done five times from other samples, since that luck is the largest: mean and standard deviation. "linear,
 with labels" is a logistic regression trained on the labels of the first half of the sections and scored on the second:
@@ -27,12 +27,13 @@ from napari_em_autoclass.core.device import choose_device
 from napari_em_autoclass.core.edge_smoothing import smoothed, smoothing_steps_px
 from napari_em_autoclass.core.learner import Learner
 from napari_em_autoclass.core.model import working_volume
+from napari_em_autoclass.core.phantom import make_phantom
 from napari_em_autoclass.core.reclustering import averaged
 from napari_em_autoclass.core.regions import Region
 from napari_em_autoclass.core.registration import section_drift
 from napari_em_autoclass.core.run_settings import RunSettings, apply_setting, load_recipe
 from napari_em_autoclass.core.scores.labelled import score_with_labels
-from napari_em_autoclass.core.volume import Box
+from napari_em_autoclass.core.volume import Box, Volume
 from napari_em_autoclass.io import open_volume
 
 if TYPE_CHECKING:
@@ -57,7 +58,11 @@ _K, _REPEATS, _SAMPLE, _HALO = 20, 5, 30_000, 64
 def main() -> None:
     """Print the shifts' worth, then a line for each variant and seed."""
     args = _arguments()
-    volume, truth = open_volume(args.stack), np.asarray(open_volume(args.labels).data[:, :, :])
+    if args.stack is None:
+        phantom = make_phantom()
+        volume, truth = Volume(phantom.raw, phantom.voxel_size_nm, "phantom"), phantom.labels
+    else:
+        volume, truth = open_volume(args.stack), np.asarray(open_volume(args.labels).data[:, :, :])
     working = working_volume(volume, load_recipe("neighbour-forecast"))
     fy, fx = working.factors_yx
     low = truth[:, fy // 2 :: fy, fx // 2 :: fx]  # (Z, h, w), a label for each working pixel
@@ -75,13 +80,16 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("stack", type=Path)
-    parser.add_argument("labels", type=Path)
+    parser.add_argument("stack", type=Path, nargs="?")
+    parser.add_argument("labels", type=Path, nargs="?")
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--sections", type=int, default=30, help="so many are scored, spread over the stack")
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.stack is not None and args.labels is None:
+        parser.error("name the labels of the stack too")
+    return args
 
 
 def _agreement(working: WorkingVolume, low: NDArray[Any]) -> dict[str, float]:
