@@ -2,12 +2,12 @@
 
     python benchmarks/ablations.py [STACK LABELS] [--steps 600] [--seeds 0] [--sections 30] [--variants NAME ...]
 
-Without a stack the sstem phantom is used. For each variant a network learns to forecast for so many steps; then classes are made from its features in several
-ways, without refining, and scored on the working grid (merged mIoU and share of information as in `quality.py`). Each
-clustering is done five times from other samples, since that luck is the largest: mean and standard deviation. "linear,
-with labels" is a logistic regression trained on the labels of the first half of the sections and scored on the second:
-what the features hold. First it prints how well the labels of neighbouring sections agree before and after the shifts
-found. JSON lines, one a variant; a variant takes minutes.
+Without a stack the sstem phantom is used. For each variant a network learns to forecast for so many steps; then classes
+are made from its features in several ways, without refining, and scored on the working grid (merged mIoU and share of
+information as in `quality.py`). Each clustering is done five times from other samples, since that luck is the largest:
+mean and standard deviation. "linear, with labels" is a logistic regression trained on the labels of the first half of
+the sections and scored on the second: what the features hold. First it prints how well the labels of neighbouring
+sections agree before and after the shifts found. JSON lines, one a variant; a variant takes minutes.
 """
 
 from __future__ import annotations
