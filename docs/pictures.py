@@ -1,7 +1,7 @@
 """Draw the picture of the explanation page from a run on the phantom.
 
     em-autoclass phantom phantom.ome.tif
-    em-autoclass train phantom.ome.tif --out run --seconds 240
+    em-autoclass train phantom.ome.tif --out run --seconds 90
     python docs/pictures.py run phantom.ome.tif docs/images/method_steps.png
 
 Five panels of one section: the image, the first sketch, the 20 classes, 5 groups suggested by the program, the truth.
@@ -55,7 +55,7 @@ def main(run: Path, stack: Path, out: Path) -> None:
     panels = {
         "one section": np.repeat(grey[..., None], 3, axis=2),
         "first sketch, after seconds": _coloured(classify_view(sketch, working, n, view).classes, grey),
-        f"{n} classes, after four minutes": _coloured(classes, grey),
+        f"{n} classes, learned": _coloured(classes, grey),
         "5 groups, suggested": _coloured(lookup[classes], grey),
         "truth": _coloured(np.asarray(truth.data[view.z : view.z + 1, section[0], section[1]])[0], grey),
     }
