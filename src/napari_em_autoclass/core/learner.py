@@ -21,7 +21,7 @@ from napari_em_autoclass.core.classifier import FilterClassifier, ForecastClassi
 from napari_em_autoclass.core.device import autocast
 from napari_em_autoclass.core.edge_smoothing import smoothing_steps_px
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.core.losses import StepBatch, TrainState, objective
+from napari_em_autoclass.core.losses import Seen, StepBatch, TrainState, objective
 from napari_em_autoclass.core.model import empty_classifiers, load_weights
 from napari_em_autoclass.core.predictor import Predictor, prediction_skill
 from napari_em_autoclass.core.reclustering import Reclustered, recluster
@@ -208,16 +208,18 @@ class Learner:
             return StepBatch(features[:, :2], mask, forecasts=forecasts), None
         logits = self.student.classify(features)
         self._smooth_usage(logits, mask)
-        view_logits = predicted = anchor = None
+        predicted = anchor = None
+        seen = {}
         skill = None
         if "view_information" in active:
             with autocast(self.device):
-                view_logits = self.student(change_contrast(sections[:, 0], settings.views, generator)).float()
+                view = self.student(change_contrast(sections[:, 0], settings.views, generator)).float()
+            seen["view"] = Seen(features, view)
         if active & _READ_NEIGHBOURS:
             anchor, neighbours = self._neighbours(drawn, sections, settings)
             predicted = self.predictor(neighbours)
             skill = prediction_skill(predicted.detach(), logits.detach().softmax(dim=1), neighbours.detach())
-        return StepBatch(logits, mask, view_logits, predicted, anchor, forecasts), skill
+        return StepBatch(logits, mask, seen=seen, predicted_logits=predicted, anchor=anchor, forecasts=forecasts), skill
 
     def _neighbours(self, drawn: DrawnTiles, sections: Tensor, settings: RunSettings) -> tuple[Tensor | None, Tensor]:
         """Return anchor labels (B, H, W) and the neighbours' class probabilities (B, S - 1, K, H, W)."""

@@ -124,7 +124,7 @@ def test_tensors_that_are_not_paired_pixels_are_refused(a: tuple[int, ...], b: t
         mutual_information_loss(torch.ones(a), torch.ones(b))
 
 
-TERMS = [(NeighbourInformation, "predicted_logits"), (ViewInformation, "view_logits")]
+TERMS = [(NeighbourInformation, "predicted_logits"), (ViewInformation, "view")]
 
 
 @pytest.mark.parametrize(("term", "partner"), TERMS)

@@ -1,31 +1,59 @@
 """The loss terms, one file each, and their weighted sum.
 
-A new term is one file here, its name in `AnyLossTerm`, and one test file; form, JSON, log and curves follow.
+A new term is one file here, one test file, and one line among the imports below; form, JSON, log and curves follow.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 
 from pydantic import Field
+from pydantic_core import PydanticUndefined
 
-from napari_em_autoclass.core.losses.anchor import Anchor
-from napari_em_autoclass.core.losses.balance import Balance
-from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState, absent
-from napari_em_autoclass.core.losses.confidence import Confidence
-from napari_em_autoclass.core.losses.forecast import Forecast
-from napari_em_autoclass.core.losses.mutual_information import NeighbourInformation, ViewInformation
-from napari_em_autoclass.core.losses.prediction import Prediction
+from napari_em_autoclass.core.losses import (
+    anchor,
+    balance,
+    confidence,
+    forecast,
+    mutual_information,
+    prediction,
+)
+from napari_em_autoclass.core.losses.base import LossTerm, Part, Seen, Sizes, StepBatch, TermOut, TrainState, absent
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["AnyLossTerm", "LossTerm", "ObjectiveOut", "StepBatch", "TermOut", "TrainState", "objective"]
-
-AnyLossTerm = Annotated[
-    Forecast | Anchor | NeighbourInformation | ViewInformation | Balance | Confidence | Prediction,
-    Field(discriminator="kind"),
+__all__ = [
+    "TERMS",
+    "AnyLossTerm",
+    "LossTerm",
+    "ObjectiveOut",
+    "Part",
+    "Seen",
+    "Sizes",
+    "StepBatch",
+    "TermOut",
+    "TrainState",
+    "objective",
 ]
+
+
+def _all_terms(base: type[LossTerm]) -> list[type[LossTerm]]:
+    """Return the subclasses that are terms themselves, in the order of their kinds."""
+    found = [term for child in base.__subclasses__() for term in (child, *_all_terms(child))]
+    terms = {term for term in found if term.model_fields["kind"].default is not PydanticUndefined}
+    return sorted(terms, key=lambda term: str(term.model_fields["kind"].default))
+
+
+TERMS = tuple(_all_terms(LossTerm))  # type: ignore[type-abstract]
+"""Every loss term there is."""
+
+if TYPE_CHECKING:
+    AnyLossTerm: TypeAlias = LossTerm
+else:
+    AnyLossTerm = Annotated[reduce(or_, TERMS), Field(discriminator="kind")]
 
 
 class ObjectiveOut(NamedTuple):

@@ -8,6 +8,7 @@ from torch.nn.functional import nll_loss
 
 from napari_em_autoclass.core.losses.base import (
     LossTerm,
+    Part,
     StepBatch,
     TermOut,
     TrainState,
@@ -30,6 +31,10 @@ class Anchor(LossTerm):
 
     kind: Literal["anchor"] = "anchor"
     """Keep to the clusters found."""
+
+    def parts(self) -> frozenset[Part]:
+        """Return what the term reads."""
+        return frozenset({"logits", "anchor"})
 
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
         """Return a non-negative scalar in nats; 0 before the first clustering."""

@@ -2,14 +2,18 @@
 
 Rules that keep terms exchangeable (``docs/explanation/method.md``): a term computes in float32 whatever the autocast
 state, averages over pixels and sums over classes (so the crop size does not matter), ignores masked pixels, and states
-its unit.  A term with weight 0, or outside its part of the training, is not evaluated.
+its unit.  A term with weight 0, or outside its part of the training, is not evaluated.  A term says which parts of a
+batch it reads (`LossTerm.parts`), so that the learner makes no others; it draws random numbers from
+`TrainState.generator` alone; and it gets its own weights (a decoder, a second head, a running mean) from
+`LossTerm.network`, which are trained and saved with the run.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
+from zlib import crc32
 
 import torch
 from pydantic import Field, model_validator
@@ -20,20 +24,74 @@ from napari_em_autoclass.core.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LossTerm", "StepBatch", "TermOut", "TrainState", "absent", "log_probs", "masked_pixels"]
+    from torch import nn
+
+__all__ = [
+    "LossTerm",
+    "Part",
+    "Seen",
+    "Sizes",
+    "StepBatch",
+    "TermOut",
+    "TrainState",
+    "absent",
+    "log_probs",
+    "masked_pixels",
+]
+
+Part = Literal[
+    "forecasts",
+    "logits",
+    "anchor",
+    "predicted",
+    "view",
+    "turned",
+    "neighbour",
+    "masked",
+    "teacher",
+    "teacher_neighbour",
+    "sections",
+]
+"""What a term may ask for beside the features of the middle section; see `StepBatch`."""
+
+
+class Seen(NamedTuple):
+    """What a network makes of tiles: learned features (B, D, h, w) and logits (B, K, h, w), both float32."""
+
+    features: Tensor
+    logits: Tensor
+
+
+class Sizes(NamedTuple):
+    """What a term must know to make a network of its own."""
+
+    n_classes: int
+    n_features: int
+    n_neighbours: int
 
 
 @dataclass(frozen=True)
 class StepBatch:
     """Everything the terms of one step may read.
 
-    Letters: B tiles, K classes, T textons, N sampled pixels, h w class-map pixels.
+    Letters: B tiles, K classes, T textons, D learned features, S sections (the middle one and its neighbours), N
+    sampled pixels, h w class-map pixels (as many as image pixels).  All maps show the same pixels.
 
     Parameters
     ----------
-    logits : (B, K, h, w), of the middle section of each tile
+    logits : (B, K, h, w), of the middle section of each tile, in a random contrast
     mask : (B, h, w) bool, pixels that see no padding and no damaged section
-    view_logits : (B, K, h, w), of a second photometric view of the same pixels, or None
+    features : (B, D, h, w), learned features of the same, or None
+    seen : further passes by name, each asked for as the part of that name
+        "view" the middle section in another contrast; "turned" the same and also turned by a symmetry of the square,
+        the result turned back; "neighbour" the nearest section above or below (by chance); "masked" the middle section
+        with blocks hidden, see `hidden`; "teacher" the middle section as it is, by the mean teacher, without gradient;
+        "teacher_neighbour" the section of "neighbour", by the mean teacher.
+    hidden : (B, h, w) bool, which pixels "masked" did not see, or None
+    sections : (B, S, h, w), normalised images of the middle section and its neighbours as they are (nearest first, -1,
+        +1, -2, +2, …), or None
+    offsets : S section offsets of `sections`, 0 first
+    spacing_nm : distance between neighbouring sections, and size of a pixel
     predicted_logits : (B, K, h, w), what the predictor foretells from the neighbouring sections, or None
     anchor : (B, h, w) int64, class index 0..K-1 that holds fine structure in place, or None
     forecasts : pairs (logits (N, T), texton index (N,) int64) by name
@@ -42,7 +100,12 @@ class StepBatch:
 
     logits: Tensor
     mask: Tensor
-    view_logits: Tensor | None = None
+    features: Tensor | None = None
+    seen: Mapping[str, Seen] = field(default_factory=dict)
+    hidden: Tensor | None = None
+    sections: Tensor | None = None
+    offsets: tuple[int, ...] = (0,)
+    spacing_nm: tuple[float, float] = (8.0, 8.0)
     predicted_logits: Tensor | None = None
     anchor: Tensor | None = None
     forecasts: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
@@ -50,11 +113,26 @@ class StepBatch:
 
 @dataclass(frozen=True)
 class TrainState:
-    """Where the training stands: step number, fraction of the budget used, smoothed class usage (K,)."""
+    """Where the training stands.
+
+    Parameters
+    ----------
+    step : number of the step
+    fraction : of the budget that is used, 0 to 1
+    usage : smoothed class usage (K,)
+    seed : of the run
+    networks : what `LossTerm.network` made, by kind; in training mode
+    """
 
     step: int
     fraction: float
     usage: Tensor | None = None
+    seed: int = 0
+    networks: Mapping[str, nn.Module] = field(default_factory=dict)
+
+    def generator(self, name: str) -> torch.Generator:
+        """Return a fresh generator (on the CPU) that depends on the seed, the step and `name` alone."""
+        return torch.Generator().manual_seed((self.seed * 1_000_003 + self.step) * 4_294_967_296 + crc32(name.encode()))
 
 
 class TermOut(NamedTuple):
@@ -66,6 +144,11 @@ class TermOut(NamedTuple):
 
 class LossTerm(Settings):
     """Base of all loss terms: settings and formula in one frozen object."""
+
+    samples_pixels: ClassVar[bool] = False
+    """Whether the value depends on which pixels are drawn, how many there are, or how they lie to each other."""
+    has_exact_gradient: ClassVar[bool] = True
+    """Whether the gradient is the derivative; not so where targets are made from the input but count as fixed."""
 
     kind: str
     """Name of the term."""
@@ -86,9 +169,20 @@ class LossTerm(Settings):
         """Return whether the term counts when `fraction` (0 to 1) of the training is done."""
         return self.weight > 0 and self.start <= fraction <= self.end
 
+    def parts(self) -> frozenset[Part]:
+        """Return which parts of the batch the term reads beside the learned features, which are always there."""
+        return frozenset({"logits"})
+
+    def network(self, sizes: Sizes) -> nn.Module | None:
+        """Return a new network that the term trains (or keeps state in) beside the classifier; None as a rule.
+
+        Its parameters may have no shape that depends on anything but `sizes` and the term's settings.
+        """
+        return None
+
     @abstractmethod
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
-        """Return the unweighted value of the term, a scalar float32."""
+        """Return the unweighted value of the term, a scalar float32; 0 (see `absent`) if a part it reads is missing."""
 
 
 def log_probs(logits: Tensor) -> Tensor:

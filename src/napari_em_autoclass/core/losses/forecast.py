@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 from torch.nn.functional import nll_loss
 
-from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState, absent, log_probs
+from napari_em_autoclass.core.losses.base import LossTerm, Part, StepBatch, TermOut, TrainState, absent, log_probs
 
 __all__ = ["Forecast"]
 
@@ -24,6 +24,10 @@ class Forecast(LossTerm):
     """Foretell the textures of the neighbouring sections."""
     own_weight: float = Field(0.3, ge=0, le=10, json_schema_extra={"step": 0.1})
     """How much the section's own texture counts beside its neighbours'."""
+
+    def parts(self) -> frozenset[Part]:
+        """Return what the term reads."""
+        return frozenset({"forecasts"})
 
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
         """Return a scalar, 0 or more: the neighbours' mean plus `own_weight` times the own part; without targets 0."""

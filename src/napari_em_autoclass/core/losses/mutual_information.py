@@ -17,6 +17,7 @@ from torch import Tensor
 
 from napari_em_autoclass.core.losses.base import (
     LossTerm,
+    Part,
     StepBatch,
     TermOut,
     TrainState,
@@ -69,6 +70,10 @@ class NeighbourInformation(LossTerm):
     marginal_weight: float = Field(1.0, ge=0.5, le=3, json_schema_extra={"step": 0.1})
     """Above 1 asks for more classes in use."""
 
+    def parts(self) -> frozenset[Part]:
+        """Return what the term reads."""
+        return frozenset({"logits", "predicted"})
+
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
         """Return a scalar in [-ln K, 0] nats (below that for a marginal weight above 1); 0 without a predictor."""
         if batch.predicted_logits is None:
@@ -87,11 +92,16 @@ class ViewInformation(LossTerm):
     marginal_weight: float = Field(1.0, ge=0.5, le=3, json_schema_extra={"step": 0.1})
     """Above 1 asks for more classes in use."""
 
+    def parts(self) -> frozenset[Part]:
+        """Return what the term reads."""
+        return frozenset({"logits", "view"})
+
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
         """Return a scalar in [-ln K, 0] nats (below that for a marginal weight above 1); 0 without a second view."""
-        if batch.view_logits is None:
+        view = batch.seen.get("view")
+        if view is None:
             return absent(batch)
-        return _information(batch.view_logits, batch, self.marginal_weight)
+        return _information(view.logits, batch, self.marginal_weight)
 
 
 def _information(other_logits: Tensor, batch: StepBatch, marginal_weight: float) -> TermOut:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from napari_em_autoclass.core.losses.base import (
     LossTerm,
+    Part,
     StepBatch,
     TermOut,
     TrainState,
@@ -26,6 +27,10 @@ class Prediction(LossTerm):
 
     kind: Literal["prediction"] = "prediction"
     """Neighbouring sections must foretell this one (bare cross-entropy)."""
+
+    def parts(self) -> frozenset[Part]:
+        """Return what the term reads."""
+        return frozenset({"logits", "predicted"})
 
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
         """Return a non-negative scalar in nats; 0 without a predictor."""
