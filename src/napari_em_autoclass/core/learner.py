@@ -10,29 +10,30 @@ import copy
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
+from zlib import crc32
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
+from napari_em_autoclass.core.batching import FROM_CLASS_MAPS, FROM_NEIGHBOURS, BatchMaker
 from napari_em_autoclass.core.choice import choose
 from napari_em_autoclass.core.classifier import FilterClassifier, ForecastClassifier
-from napari_em_autoclass.core.device import autocast
 from napari_em_autoclass.core.edge_smoothing import smoothing_steps_px
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.core.losses import Seen, StepBatch, TrainState, objective
+from napari_em_autoclass.core.losses import LossTerm, Part, Sizes, TrainState, objective
+from napari_em_autoclass.core.mean_teacher import MeanTeacher
 from napari_em_autoclass.core.model import empty_classifiers, load_weights
-from napari_em_autoclass.core.predictor import Predictor, prediction_skill
-from napari_em_autoclass.core.reclustering import Reclustered, recluster
-from napari_em_autoclass.core.regions import UNKNOWN
+from napari_em_autoclass.core.predictor import Predictor
+from napari_em_autoclass.core.reclustering import Reclustered, recluster, set_at_random
 from napari_em_autoclass.core.state_tensors import named_tensors, optimiser_state
 from napari_em_autoclass.core.teaching import Teacher
-from napari_em_autoclass.core.tile_source import DrawnTiles, TileSource
-from napari_em_autoclass.core.views import change_contrast
+from napari_em_autoclass.core.tile_source import TileSource
 from napari_em_autoclass.core.warm_start import warm_start
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Set
+
     from napari_em_autoclass.core.device import Device
     from napari_em_autoclass.core.run_settings import RunSettings
     from napari_em_autoclass.core.working import WorkingVolume
@@ -41,9 +42,6 @@ __all__ = ["Learner", "StepOut"]
 
 _M = TypeVar("_M", bound=nn.Module)
 
-_READ_NEIGHBOURS = frozenset({"prediction", "neighbour_information", "anchor"})
-
-_BORDER_PX = 8
 _WARM_UP_STEPS = 20
 _RECLUSTER_TILES = 20
 _FINAL_TILES = 32
@@ -89,12 +87,16 @@ class Learner:
         n_neighbours = len(self.tiles.neighbours)
         self.predictor = Predictor(settings.predictor, settings.n_classes, n_neighbours).to(device.name)
         self.teacher: Teacher | None = None
+        self.mean_teacher: MeanTeacher | None = None
+        self.term_networks = nn.ModuleDict()
+        spacing_nm = (working.volume.voxel_size_nm[0], sum(working.pixel_nm) / 2)
+        self._batches = BatchMaker(self.student, self.predictor, self.tiles.offsets, spacing_nm, device)
         self._smoothing_px = smoothing_steps_px(settings.classifier.smoothing_nm, sum(working.pixel_nm) / 2)
         self.has_classes = False
         self.usage = torch.full((settings.n_classes,), 1 / settings.n_classes)
         self._share = self.usage
-        parameters = [*self.student.parameters(), *self.predictor.parameters()]
-        self.optimiser = torch.optim.AdamW(parameters, settings.training.learning_rate)
+        self.optimiser = torch.optim.AdamW(self._parameters(), settings.training.learning_rate)
+        self._prepare(settings, settings.terms)
 
     @property
     def classifier(self) -> FilterClassifier | ForecastClassifier:
@@ -109,15 +111,23 @@ class Learner:
         self.tiles.open(self.textons)
 
     def recluster(self, settings: RunSettings, step: int, *, afresh: bool) -> Reclustered:
-        """Make the classes anew from the features of now; see `reclustering.recluster`."""
+        """Make the classes anew from the features of now; see `reclustering.recluster`.
+
+        Afresh, in a recipe that forms its classes by training alone, they are random: they mean nothing yet.
+        """
         self.student.eval()
         rng = np.random.default_rng((settings.seed, 5, step))
         n_tiles = _FINAL_TILES if afresh else _RECLUSTER_TILES
         triples = [t.to(self.device.name) for t in self.tiles.triples(settings, step, n_tiles, rng)]
-        smoothing_px = self._smoothing_px if afresh else None
-        result = recluster(self.student, self.classifier, triples, settings.seed, smoothing_px)
+        if afresh and settings.training.first_classes == "random":
+            result = set_at_random(self.student, triples, settings.seed)
+        else:
+            smoothing_px = self._smoothing_px if afresh else None
+            result = recluster(self.student, self.classifier, triples, settings.seed, smoothing_px)
         self.has_classes = True
         self.usage = self._share = torch.tensor(result.usage)
+        if self.mean_teacher is not None:
+            self.mean_teacher.take(self.student, "head", "mean", "scale")
         return result
 
     def start_refining(self, step: int) -> None:
@@ -152,27 +162,33 @@ class Learner:
         self.predictor.train()
         rng = np.random.default_rng((settings.seed, 3, step))
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        active: set[str] = {term.kind for term in settings.terms if term.is_active(fraction)}
-        class_maps = self._class_maps(settings, step, active)
+        terms = tuple(term for term in settings.terms if term.is_active(fraction))
+        self._prepare(settings, terms)
+        class_maps = self._class_maps(settings, step, _parts(terms))
         if class_maps == []:  # the teacher is still at its first region
-            active, class_maps = active & {"forecast"}, None
+            terms, class_maps = tuple(term for term in terms if "logits" not in term.parts()), None
+        parts = _parts(terms)
         n_tiles = settings.training.tiles_per_step
-        if not active <= {"forecast"}:
+        if not parts <= {"forecasts"}:
             n_tiles = max(1, n_tiles // 2)
         # The regions of the beginning of the refinement stay, as long as their class maps are of use.
         at = step if class_maps is None or self.teacher is None else self.teacher.since
-        neighbours = class_maps is None and bool(active & _READ_NEIGHBOURS)
+        neighbours = bool(parts & FROM_NEIGHBOURS) or (class_maps is None and bool(parts & FROM_CLASS_MAPS))
         drawn = self.tiles.draw(settings, at, n_tiles, rng, with_neighbours=neighbours, class_maps=class_maps)
-        batch, skill = self._batch(drawn, settings, active, generator)
-        terms = tuple(term for term in settings.terms if term.kind in active)
-        out = objective(terms, batch, TrainState(step, fraction, self.usage))
+        made = self._batches.make(drawn, settings, parts, self.mean_teacher, generator)
+        if made.labels is not None:
+            self._smooth_usage(made.labels)
+        state = TrainState(step, fraction, self.usage, settings.seed, dict(self.term_networks.items()))
+        out = objective(terms, made.batch, state)
         total = float(out.total.detach())
         if not math.isfinite(total):
             raise FloatingPointError(
                 f"the loss is not finite at step {step}; lower the learning rate or the weights of the terms"
             )
         self._update(out.total, settings, step, fraction)
-        return StepOut(out.parts, total, tuple(self.usage.tolist()), tuple(self._share.tolist()), skill)
+        if self.mean_teacher is not None:
+            self.mean_teacher.follow(self.student, settings.training.teacher_momentum)
+        return StepOut(out.parts, total, tuple(self.usage.tolist()), tuple(self._share.tolist()), made.skill)
 
     def _update(self, total: Tensor, settings: RunSettings, step: int, fraction: float) -> None:
         training = settings.training
@@ -187,69 +203,38 @@ class Learner:
             nn.utils.clip_grad_norm_([p for group in self.optimiser.param_groups for p in group["params"]], 5.0)
             self.optimiser.step()
 
-    # --- from tiles to a batch ---------------------------------------------------------------------------------------
+    # --- what the terms need -----------------------------------------------------------------------------------------
 
-    def _class_maps(self, settings: RunSettings, step: int, active: set[str]) -> list[Tensor] | None:
+    def _prepare(self, settings: RunSettings, terms: tuple[LossTerm, ...]) -> None:
+        """Make the mean teacher and the terms' own networks, as far as `terms` need them and they aren't there."""
+        if self.mean_teacher is None and _parts(terms) & {"teacher", "teacher_neighbour"}:
+            self.mean_teacher = MeanTeacher(self.student)
+        wanted = [term for term in terms if term.weight > 0 and term.kind not in self.term_networks]
+        sizes = Sizes(settings.n_classes, settings.classifier.n_features, len(self.tiles.neighbours))
+        made = {}
+        for term in wanted:
+            # A seed of its own: the weights are the same whenever the term is switched on.
+            torch.manual_seed(settings.seed + crc32(term.kind.encode()))
+            network = term.network(sizes)
+            if network is not None:
+                made[term.kind] = network.to(self.device.name)
+        if made:
+            self.term_networks = nn.ModuleDict(dict(sorted({**self.term_networks, **made}.items())))
+            moments = self.optimiser.state
+            self.optimiser = torch.optim.AdamW(self._parameters(), settings.training.learning_rate)
+            self.optimiser.state.update(moments)  # by parameter, so the order does not matter
+
+    def _parameters(self) -> list[nn.Parameter]:
+        return [p for module in (self.student, self.predictor, self.term_networks) for p in module.parameters()]
+
+    def _class_maps(self, settings: RunSettings, step: int, parts: Set[Part]) -> list[Tensor] | None:
         """Return the teacher's class maps of the regions to draw from; None where no teacher is asked."""
-        if self.teacher is None or settings.predictor.reads == "student" or not active & _READ_NEIGHBOURS:
+        if self.teacher is None or settings.predictor.reads == "student" or not parts & FROM_CLASS_MAPS:
             return None
         return self.teacher.class_maps(self.tiles.regions(self.teacher.since), step)
 
-    def _batch(
-        self, drawn: DrawnTiles, settings: RunSettings, active: set[str], generator: torch.Generator
-    ) -> tuple[StepBatch, float | None]:
-        sections = drawn.sections.to(self.device.name)  # (B, S, 1, H, W)
-        with autocast(self.device):
-            features = self.student.features(change_contrast(sections[:, 0], settings.views, generator))
-        features = features.float()  # (B, D, H, W)
-        forecasts = self._forecasts(features, drawn) if "forecast" in active else {}
-        mask = _inner_mask(features)
-        if active <= {"forecast"}:
-            return StepBatch(features[:, :2], mask, forecasts=forecasts), None
-        logits = self.student.classify(features)
-        self._smooth_usage(logits, mask)
-        predicted = anchor = None
-        seen = {}
-        skill = None
-        if "view_information" in active:
-            with autocast(self.device):
-                view = self.student(change_contrast(sections[:, 0], settings.views, generator)).float()
-            seen["view"] = Seen(features, view)
-        if active & _READ_NEIGHBOURS:
-            anchor, neighbours = self._neighbours(drawn, sections, settings)
-            predicted = self.predictor(neighbours)
-            skill = prediction_skill(predicted.detach(), logits.detach().softmax(dim=1), neighbours.detach())
-        return StepBatch(logits, mask, seen=seen, predicted_logits=predicted, anchor=anchor, forecasts=forecasts), skill
-
-    def _neighbours(self, drawn: DrawnTiles, sections: Tensor, settings: RunSettings) -> tuple[Tensor | None, Tensor]:
-        """Return anchor labels (B, H, W) and the neighbours' class probabilities (B, S - 1, K, H, W)."""
-        if drawn.classes is not None:
-            classes = drawn.classes.to(sections.device)  # (B, S, H, W)
-            n_classes = settings.n_classes
-            known = one_hot(classes[:, 1:].clamp(min=0), n_classes).movedim(-1, 2).float()  # (B, S - 1, K, H, W)
-            unknown = (classes[:, 1:] == UNKNOWN)[:, :, None]
-            return classes[:, 0], torch.where(unknown, 1 / n_classes, known)
-        b, s = sections.shape[:2]
-        with torch.set_grad_enabled(settings.predictor.reads == "student"), autocast(self.device):
-            logits = self.student(sections[:, 1:].flatten(0, 1)).float()
-        return None, logits.softmax(dim=1).reshape(b, s - 1, *logits.shape[1:])
-
-    def _forecasts(self, features: Tensor, drawn: DrawnTiles) -> dict[str, tuple[Tensor, Tensor]]:
-        """Return (logits (N, T), textons (N,)) for the section itself and for each distance, at the drawn pixels."""
-        device = features.device
-        index = drawn.pixels.to(device)[:, None].expand(-1, features.shape[1], -1)
-        sampled = features.flatten(2).gather(2, index)  # (B, D, n)
-        sampled = sampled.movedim(1, -1).flatten(0, 1)[..., None, None]  # (B * n, D, 1, 1)
-        textons = {offset: labels.to(device) for offset, labels in drawn.textons.items()}
-        out = {"own": (self.student.own(sampled)[..., 0, 0], textons[0])}
-        for head, offset in zip(self.student.neighbours, self.tiles.offsets, strict=True):
-            logits = head(sampled)[..., 0, 0]
-            out[f"z±{offset}"] = (torch.cat([logits, logits]), torch.cat([textons[-offset], textons[offset]]))
-        return out
-
     @torch.no_grad()
-    def _smooth_usage(self, logits: Tensor, mask: Tensor) -> None:
-        labels = logits.argmax(dim=1)[mask]
+    def _smooth_usage(self, labels: Tensor) -> None:
         self._share = torch.bincount(labels, minlength=len(self.usage)).cpu() / labels.numel()
         self.usage = 0.9 * self.usage + 0.1 * self._share
 
@@ -285,14 +270,15 @@ class Learner:
     def _modules(self) -> dict[str, nn.Module]:
         modules: dict[str, nn.Module] = {"sketch": self.sketch, "textons": self.textons, "student": self.student}
         modules["predictor"] = self.predictor
+        modules |= {f"term.{kind}": network for kind, network in self.term_networks.items()}
+        if self.mean_teacher is not None:
+            modules["mean_teacher"] = self.mean_teacher
         return modules if self.teacher is None else {**modules, "teacher": self.teacher.network}
 
 
-def _inner_mask(features: Tensor) -> Tensor:
-    """Return (B, H, W) bool: pixels that see no padding.  Without it "near the edge" becomes a class."""
-    mask = torch.zeros(features.shape[0], *features.shape[-2:], dtype=torch.bool, device=features.device)
-    mask[:, _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX] = True
-    return mask
+def _parts(terms: Iterable[LossTerm]) -> frozenset[Part]:
+    """Return all that some terms read."""
+    return frozenset[Part]().union(*(term.parts() for term in terms))
 
 
 def _as(kind: type[_M], module: nn.Module) -> _M:

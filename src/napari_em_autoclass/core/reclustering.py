@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_em_autoclass.core.classifier import FilterClassifier
 
-__all__ = ["Reclustered", "averaged", "recluster", "renew_centres"]
+__all__ = ["Reclustered", "averaged", "recluster", "renew_centres", "set_at_random"]
 
 _PIXELS = 60_000
 # A pixel this far from the edge of its tile sees enough around it; small tiles give up less.
@@ -87,6 +87,28 @@ def recluster(
             parts.append(smoothed(embedding, embedding, smoothing_px).flatten(1)[:, pixels].T)
     sample = torch.cat(parts).cpu().numpy()  # (N, D + T)
     return _set_classes(student, sample, torch.cat(old).cpu().numpy(), seed, afresh=smoothing_px is not None)
+
+
+@torch.no_grad()
+def set_at_random(student: ForecastClassifier, stacks: Sequence[Tensor], seed: int) -> Reclustered:
+    """Give `student` a class head of random directions in its embedding, which is standardised on sample tiles.
+
+    No class keeps anything of what it was, and all count as used equally.
+
+    Parameters
+    ----------
+    student, stacks, seed : as for `recluster`
+    """
+    features = [_inner(student.features(stack[1:2])) for stack in stacks]  # (1, D, h, w)
+    forecasts = [student.forecast(f) for f in features]
+    student.standardise([f[0].flatten(1).T for f in features], [q[0].flatten(1).T for q in forecasts])
+    generator = torch.Generator().manual_seed(seed)
+    centres = torch.randn((student.head.out_channels, len(student.mean)), generator=generator)
+    # As long as a pixel's embedding (total variance 1), and soft: nothing is decided yet.
+    centres = centres / centres.norm(dim=1, keepdim=True)
+    student.set_centres(centres.to(student.mean.device), 1.0)
+    n_classes = len(centres)
+    return Reclustered((0.0,) * n_classes, (1 / n_classes,) * n_classes)
 
 
 def _named(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -23,16 +23,20 @@ from napari_em_autoclass.core.views import ViewSettings
 
 __all__ = [
     "SCHEMA_VERSION",
+    "RecipeCard",
     "RunSettings",
     "TrainingSettings",
     "apply_setting",
     "load_recipe",
+    "recipe_about",
+    "recipe_card",
     "recipe_names",
     "refuse_fixed_changes",
 ]
 
 SCHEMA_VERSION: Literal[1] = 1
 _MAY_CHANGE = frozenset({"terms", "views", "training"})
+_CARD = ("about", "system", "papers")
 
 
 class TrainingSettings(Settings):
@@ -56,6 +60,12 @@ class TrainingSettings(Settings):
     """Steps between two updates of the classes while the features are still forming."""
     refine_from: float = Field(0.7, ge=0, le=1, json_schema_extra={"step": 0.05})
     """Fraction of the training after which the classes are fixed and only refined."""
+    first_classes: Literal["clusters", "random"] = "clusters"
+    """What the classes are when refining begins: clusters of what was learned, or random ones yet to be formed."""
+    teacher_momentum: float = Field(0.99, ge=0, lt=1, json_schema_extra={"step": 0.01})
+    """How slowly the mean teacher follows the network, for the terms that learn from it."""
+    keep_best: bool = True
+    """At the end, keep the filters or an earlier network if they explain the stack clearly better."""
     snapshot_every_s: float = Field(1.0, gt=0, le=3600, json_schema_extra={"step": 0.1, "unit": "s"})
     """Time between two pictures of the section in view."""
     checkpoint_every_s: float = Field(5.0, gt=0, le=3600, json_schema_extra={"step": 1.0, "unit": "s"})
@@ -137,9 +147,28 @@ def load_recipe(name: str) -> RunSettings:
     InputError
         If there is no recipe of that name.
     """
-    content = _recipe(name)
-    content.pop("about", None)
+    content = {key: value for key, value in _recipe(name).items() if key not in _CARD}
     return RunSettings.model_validate({**content, "recipe": name})
+
+
+class RecipeCard(NamedTuple):
+    """What is said of a recipe: one sentence, the published system it stands for (may be empty), and its papers."""
+
+    about: str
+    system: str
+    papers: tuple[str, ...]
+
+
+def recipe_card(name: str) -> RecipeCard:
+    """Return what is said of recipe `name`.
+
+    Raises
+    ------
+    InputError
+        If there is no recipe of that name.
+    """
+    content = _recipe(name)
+    return RecipeCard(content.get("about", ""), content.get("system", ""), tuple(content.get("papers", ())))
 
 
 def recipe_about(name: str) -> str:
@@ -150,7 +179,7 @@ def recipe_about(name: str) -> str:
     InputError
         If there is no recipe of that name.
     """
-    return str(_recipe(name).get("about", ""))
+    return recipe_card(name).about
 
 
 def apply_setting(settings: RunSettings, assignment: str) -> RunSettings:

@@ -204,8 +204,13 @@ class Trainer:
 
     def _settled(self) -> Iterator[Event]:
         """Choose, without labels, the classifier to keep."""
-        kept = self._learner.choose() if self._progress.has_classes else "filters"
-        self._progress = self._progress.replace(stage="done", has_classes=self._learner.has_classes)
+        learner = self._learner
+        kept = "network" if self._progress.has_classes else "filters"
+        if kept == "network" and learner.teacher is None:  # the recipe never refines: its features are done
+            yield self._reclustered(afresh=True)
+        if kept == "network" and self.settings.training.keep_best:
+            kept = learner.choose()
+        self._progress = self._progress.replace(stage="done", has_classes=learner.has_classes)
         if self.settings.terms and kept != "network":
             yield Notice(self.run_id, f"The classes of the {kept} explain the stack clearly better, and were kept.")
 
@@ -224,7 +229,8 @@ class Trainer:
             self._progress = self._progress.replace(step=step + 1, elapsed_s=self._clock.elapsed())
             said.append(self._step_done(out, fraction))
         except torch.OutOfMemoryError:
-            said.append(self._smaller_batch())
+            learner.optimiser.zero_grad(set_to_none=True)
+            said.append(Notice(self.run_id, self._tile_limit.halve(self.settings)))
         # Said only now: whoever closes at one of these events must not leave half a step to be resumed.
         yield from said
 
@@ -239,17 +245,12 @@ class Trainer:
         least = min(2.0, 1 + (self.settings.n_classes - 1) / 7)
         self._collapsed_for = self._collapsed_for + 1 if effective < least else 0
         self._may_save = effective_classes(np.array(out.share)) >= least  # the smoothed usage would notice too late
-        progress, terms = self._progress, tuple(out.terms.items())
-        when = (progress.step, fraction, progress.elapsed_s)
-        done = StepDone(self.run_id, *when, terms, out.total, effective, out.usage, out.skill)
+        when = (self._progress.step, fraction, self._progress.elapsed_s)
+        done = StepDone(self.run_id, *when, tuple(out.terms.items()), out.total, effective, out.usage, out.skill)
         self._log_rows.append(done.log_row())
         return done
 
     # --- memory, pictures, saving ------------------------------------------------------------------------------------
-
-    def _smaller_batch(self) -> Notice:
-        self._learner.optimiser.zero_grad(set_to_none=True)
-        return Notice(self.run_id, self._tile_limit.halve(self.settings))
 
     def _snapshot(self, view: ViewRequest) -> SnapshotTaken:
         since = time.perf_counter()

@@ -1,0 +1,196 @@
+"""From drawn tiles to what the loss terms read: the passes of the networks that the active terms ask for, no others.
+
+Each pass has its own contrast, so that brightness can't carry a class's identity from one pass to another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate, one_hot
+
+from napari_em_autoclass.core.device import autocast
+from napari_em_autoclass.core.losses import Part, Seen, StepBatch
+from napari_em_autoclass.core.predictor import prediction_skill
+from napari_em_autoclass.core.regions import UNKNOWN
+from napari_em_autoclass.core.views import change_contrast, turn, turn_back
+
+if TYPE_CHECKING:
+    from collections.abc import Set
+
+    from torch import nn
+
+    from napari_em_autoclass.core.classifier import ForecastClassifier
+    from napari_em_autoclass.core.device import Device
+    from napari_em_autoclass.core.mean_teacher import MeanTeacher
+    from napari_em_autoclass.core.run_settings import RunSettings
+    from napari_em_autoclass.core.tile_source import DrawnTiles
+
+__all__ = ["FROM_CLASS_MAPS", "FROM_NEIGHBOURS", "BatchMaker", "MadeBatch"]
+
+FROM_CLASS_MAPS: frozenset[Part] = frozenset({"anchor", "predicted"})
+"""Parts that are made from the frozen teacher's class maps, where there is one."""
+FROM_NEIGHBOURS: frozenset[Part] = frozenset({"neighbour", "teacher_neighbour", "sections"})
+"""Parts that are made from the images of neighbouring sections."""
+
+_BORDER_PX = 8
+_HIDDEN_SHARE = 0.4
+_HIDDEN_PX = 16
+
+
+class MadeBatch(NamedTuple):
+    """A batch, the class of each pixel in the mask (N,) if the classifier was asked, and the predictor's skill."""
+
+    batch: StepBatch
+    labels: Tensor | None
+    skill: float | None
+
+
+class BatchMaker:
+    """Makes the batch of a step.
+
+    Parameters
+    ----------
+    student, predictor : in training mode when asked
+    offsets : distances, in sections, that are foretold
+    spacing_nm : between sections, and of a pixel
+    device : where to compute
+    """
+
+    def __init__(
+        self,
+        student: ForecastClassifier,
+        predictor: nn.Module,
+        offsets: tuple[int, ...],
+        spacing_nm: tuple[float, float],
+        device: Device,
+    ) -> None:
+        self._student, self._predictor, self._device = student, predictor, device
+        self._offsets, self._spacing_nm = offsets, spacing_nm
+
+    def make(
+        self,
+        drawn: DrawnTiles,
+        settings: RunSettings,
+        parts: Set[Part],
+        mean_teacher: MeanTeacher | None,
+        generator: torch.Generator,
+    ) -> MadeBatch:
+        """Return the batch with all of `parts` that can be made of `drawn`.
+
+        Parameters
+        ----------
+        drawn : tiles; with neighbours if a part in `FROM_NEIGHBOURS` is asked for
+        settings, parts, generator : of the step
+        mean_teacher : needed for the parts "teacher" and "teacher_neighbour"
+        """
+        sections = drawn.sections.to(self._device.name)  # (B, S, C, H, W)
+        views, image = settings.views, sections[:, 0]
+        features = self._features(change_contrast(image, views, generator))  # (B, D, H, W)
+        learned = features[:, : settings.classifier.n_features]
+        forecasts = self._forecasts(features, drawn) if "forecasts" in parts else {}
+        mask = _inner_mask(features)
+        seen: dict[str, Seen] = {}
+        if "view" in parts:
+            seen["view"] = self._seen(change_contrast(image, views, generator), settings)
+        labels = predicted = anchor = hidden = skill = None
+        logits = features[:, :2]  # nobody reads them; see `losses.absent`
+        if "logits" in parts:
+            logits = self._student.classify(features)
+            labels = logits.argmax(dim=1)[mask]
+        if parts & FROM_CLASS_MAPS and (drawn.classes is not None or sections.shape[1] > 1):
+            anchor, neighbours = self._neighbours(drawn, sections, settings)
+            predicted = self._predictor(neighbours)
+            skill = prediction_skill(predicted.detach(), logits.detach().softmax(dim=1), neighbours.detach())
+        if "turned" in parts:
+            symmetry = int(torch.randint(1, 8, (), generator=generator))
+            turned = self._seen(turn(change_contrast(image, views, generator), symmetry), settings)
+            seen["turned"] = Seen(*(turn_back(values, symmetry) for values in turned))
+        if "masked" in parts:
+            hidden = _hidden_blocks(len(image), image.shape[-2:], generator).to(image.device)
+            seen["masked"] = self._seen(
+                change_contrast(image, views, generator).masked_fill(hidden[:, None], 0.0), settings
+            )
+        # The nearest sections come first: above or below, by chance.
+        beside = sections[:, 1 + int(torch.randint(2, (), generator=generator))] if parts & FROM_NEIGHBOURS else None
+        if "neighbour" in parts and beside is not None:
+            seen["neighbour"] = self._seen(change_contrast(beside, views, generator), settings)
+        if mean_teacher is not None:
+            for part, shown in (("teacher", image), ("teacher_neighbour", beside)):
+                if part in parts and shown is not None:
+                    seen[part] = self._taught(mean_teacher, shown, settings)
+        batch = StepBatch(
+            logits,
+            mask,
+            learned,
+            seen,
+            hidden,
+            sections[:, :, sections.shape[2] // 2] if "sections" in parts else None,
+            (0, *(sign * offset for offset in self._offsets for sign in (-1, 1))),
+            self._spacing_nm,
+            predicted,
+            anchor,
+            forecasts,
+        )
+        return MadeBatch(batch, labels, skill)
+
+    # --- passes ------------------------------------------------------------------------------------------------------
+
+    def _features(self, image: Tensor) -> Tensor:
+        with autocast(self._device):
+            features = self._student.features(image)
+        return features.float()
+
+    def _seen(self, image: Tensor, settings: RunSettings) -> Seen:
+        features = self._features(image)
+        return Seen(features[:, : settings.classifier.n_features], self._student.classify(features))
+
+    @torch.no_grad()
+    def _taught(self, mean_teacher: MeanTeacher, image: Tensor, settings: RunSettings) -> Seen:
+        network = cast("ForecastClassifier", mean_teacher.network)
+        with autocast(self._device):
+            features = network.features(image)
+        features = features.float()
+        return Seen(features[:, : settings.classifier.n_features], network.classify(features))
+
+    def _neighbours(self, drawn: DrawnTiles, sections: Tensor, settings: RunSettings) -> tuple[Tensor | None, Tensor]:
+        """Return anchor labels (B, H, W) and the neighbours' class probabilities (B, S - 1, K, H, W)."""
+        if drawn.classes is not None:
+            classes = drawn.classes.to(sections.device)  # (B, S, H, W)
+            n_classes = settings.n_classes
+            known = one_hot(classes[:, 1:].clamp(min=0), n_classes).movedim(-1, 2).float()  # (B, S - 1, K, H, W)
+            unknown = (classes[:, 1:] == UNKNOWN)[:, :, None]
+            return classes[:, 0], torch.where(unknown, 1 / n_classes, known)
+        b, s = sections.shape[:2]
+        with torch.set_grad_enabled(settings.predictor.reads == "student"), autocast(self._device):
+            logits = self._student(sections[:, 1:].flatten(0, 1)).float()
+        return None, logits.softmax(dim=1).reshape(b, s - 1, *logits.shape[1:])
+
+    def _forecasts(self, features: Tensor, drawn: DrawnTiles) -> dict[str, tuple[Tensor, Tensor]]:
+        """Return (logits (N, T), textons (N,)) for the section itself and for each distance, at the drawn pixels."""
+        device = features.device
+        index = drawn.pixels.to(device)[:, None].expand(-1, features.shape[1], -1)
+        sampled = features.flatten(2).gather(2, index)  # (B, D, n)
+        sampled = sampled.movedim(1, -1).flatten(0, 1)[..., None, None]  # (B * n, D, 1, 1)
+        textons = {offset: labels.to(device) for offset, labels in drawn.textons.items()}
+        out = {"own": (self._student.own(sampled)[..., 0, 0], textons[0])}
+        for head, offset in zip(self._student.neighbours, self._offsets, strict=True):
+            logits = head(sampled)[..., 0, 0]
+            out[f"z±{offset}"] = (torch.cat([logits, logits]), torch.cat([textons[-offset], textons[offset]]))
+        return out
+
+
+def _inner_mask(features: Tensor) -> Tensor:
+    """Return (B, H, W) bool: pixels that see no padding.  Without it "near the edge" becomes a class."""
+    mask = torch.zeros(features.shape[0], *features.shape[-2:], dtype=torch.bool, device=features.device)
+    mask[:, _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX] = True
+    return mask
+
+
+def _hidden_blocks(n: int, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Return (n, H, W) bool: blocks hidden at random."""
+    blocks = torch.rand((n, 1, -(-shape[0] // _HIDDEN_PX), -(-shape[1] // _HIDDEN_PX)), generator=generator)
+    fine = interpolate((blocks < _HIDDEN_SHARE).float(), scale_factor=float(_HIDDEN_PX), mode="nearest")
+    return fine[:, 0, : shape[0], : shape[1]].bool()
