@@ -96,6 +96,7 @@ class StepBatch:
     anchor : (B, h, w) int64, class index 0..K-1 that holds fine structure in place, or None
     forecasts : pairs (logits (N, T), texton index (N,) int64) by name
         "own" for the section itself, "near", "far", … for the neighbours.
+    beside : which of `sections` "neighbour" shows, an index into its axis S, or None
     """
 
     logits: Tensor
@@ -109,6 +110,7 @@ class StepBatch:
     predicted_logits: Tensor | None = None
     anchor: Tensor | None = None
     forecasts: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    beside: int | None = None
 
 
 @dataclass(frozen=True)
