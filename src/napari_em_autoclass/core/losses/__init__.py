@@ -19,6 +19,7 @@ from napari_em_autoclass.core.losses import (
     forecast,
     mutual_information,
     prediction,
+    soft_cut,
 )
 from napari_em_autoclass.core.losses.base import LossTerm, Part, Seen, Sizes, StepBatch, TermOut, TrainState, absent
 
