@@ -15,11 +15,18 @@ from pydantic_core import PydanticUndefined
 from napari_em_autoclass.core.losses import (
     anchor,
     balance,
+    cluster_targets,
     confidence,
+    confidence_penalty,
+    dense_assignment,
     forecast,
     mutual_information,
+    neural_cut,
     prediction,
+    self_distillation,
+    self_training,
     soft_cut,
+    swapped_assignment,
 )
 from napari_em_autoclass.core.losses.base import LossTerm, Part, Seen, Sizes, StepBatch, TermOut, TrainState, absent
 
