@@ -11,6 +11,7 @@ one displacement at a time, so that neither a matrix over pixels nor a stack of 
 from __future__ import annotations
 
 import math
+from types import EllipsisType
 from typing import Literal, NamedTuple
 
 import torch
@@ -21,6 +22,9 @@ from napari_em_autoclass.core.losses.base import LossTerm, Part, StepBatch, Term
 from napari_em_autoclass.core.losses.images import blurred_within, within
 
 __all__ = ["SoftCut", "Ties", "class_cuts", "soft_cut_loss"]
+
+
+_Region = tuple[EllipsisType, slice, slice]
 
 
 class Ties(NamedTuple):
@@ -93,7 +97,7 @@ def _half_disc(radius: int) -> list[tuple[int, int]]:
     return [(dy, dx) for dy, dx in steps if dy * dy + dx * dx <= radius * radius and (dy, dx) > (0, 0)]
 
 
-def _overlap(dy: int, dx: int, shape: tuple[int, ...]) -> tuple[tuple[object, ...], tuple[object, ...]]:
+def _overlap(dy: int, dx: int, shape: tuple[int, ...]) -> tuple[_Region, _Region]:
     """Return the indices of pixels that have a partner at (dy, dx), dy >= 0, and of these partners."""
     h, w = shape
     near = (..., slice(0, max(h - dy, 0)), slice(max(-dx, 0), max(w - max(dx, 0), 0)))
