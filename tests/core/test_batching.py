@@ -115,9 +115,8 @@ def test_neighbour_passes_show_the_same_section_next_door(
         batch = make(learner, fast_settings, "logits", "neighbour", "teacher_neighbour", "sections", seed=seed).batch
         shown = batch.seen["neighbour"].features[:, 0]
         assert torch.equal(shown, batch.seen["teacher_neighbour"].features[:, 0])
-        side = [i for i in (1, 2) if torch.equal(shown, batch.sections[:, i])]
-        assert side
-        sides.add(side[0])
+        assert torch.equal(shown, batch.sections[:, batch.beside])
+        sides.add(batch.beside)
     assert sides == {1, 2}
 
 

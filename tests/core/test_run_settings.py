@@ -64,7 +64,7 @@ def test_every_float_has_a_step_and_every_number_bounds(schema: dict[str, Any]) 
     for kind in kinds_of(schema):
         if kind.get("type") == "number":
             assert schema.get("step", kind.get("step", 0)) > 0
-        if kind.get("type") in ("number", "integer") and "const" not in kind:
+        if kind.get("type") in ("number", "integer") and not {"const", "enum"} & set(kind):
             assert {"minimum", "exclusiveMinimum"} & set(kind)
             assert {"maximum", "exclusiveMaximum"} & set(kind)
 

@@ -114,13 +114,13 @@ class BatchMaker:
                 change_contrast(image, views, generator).masked_fill(hidden[:, None], 0.0), settings
             )
         # The nearest sections come first: above or below, by chance.
-        beside = sections[:, 1 + int(torch.randint(2, (), generator=generator))] if parts & FROM_NEIGHBOURS else None
-        if "neighbour" in parts and beside is not None:
-            seen["neighbour"] = self._seen(change_contrast(beside, views, generator), settings)
+        beside = 1 + int(torch.randint(2, (), generator=generator)) if parts & FROM_NEIGHBOURS else 0
+        if "neighbour" in parts:
+            seen["neighbour"] = self._seen(change_contrast(sections[:, beside], views, generator), settings)
         if mean_teacher is not None:
-            for part, shown in (("teacher", image), ("teacher_neighbour", beside)):
-                if part in parts and shown is not None:
-                    seen[part] = self._taught(mean_teacher, shown, settings)
+            for part, at in (("teacher", 0), ("teacher_neighbour", beside)):
+                if part in parts:
+                    seen[part] = self._taught(mean_teacher, sections[:, at], settings)
         batch = StepBatch(
             logits,
             mask,
@@ -133,6 +133,7 @@ class BatchMaker:
             predicted,
             anchor,
             forecasts,
+            beside or None,
         )
         return MadeBatch(batch, labels, skill)
 

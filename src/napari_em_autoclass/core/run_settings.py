@@ -36,7 +36,7 @@ __all__ = [
 
 SCHEMA_VERSION: Literal[1] = 1
 _MAY_CHANGE = frozenset({"terms", "views", "training"})
-_CARD = ("about", "system", "papers")
+_CARD = ("about", "system", "papers", "group")
 
 
 class TrainingSettings(Settings):
@@ -152,11 +152,15 @@ def load_recipe(name: str) -> RunSettings:
 
 
 class RecipeCard(NamedTuple):
-    """What is said of a recipe: one sentence, the published system it stands for (may be empty), and its papers."""
+    """What is said of a recipe: one sentence, the published system it stands for (may be empty), and its papers.
+
+    `group` says under which heading it is listed: "recommended", "classes", "features", "weights" or "yardsticks".
+    """
 
     about: str
     system: str
     papers: tuple[str, ...]
+    group: str
 
 
 def recipe_card(name: str) -> RecipeCard:
@@ -168,7 +172,8 @@ def recipe_card(name: str) -> RecipeCard:
         If there is no recipe of that name.
     """
     content = _recipe(name)
-    return RecipeCard(content.get("about", ""), content.get("system", ""), tuple(content.get("papers", ())))
+    papers = tuple(content.get("papers", ()))
+    return RecipeCard(content["about"], content.get("system", ""), papers, content["group"])
 
 
 def recipe_about(name: str) -> str:

@@ -10,7 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
-__all__ = ["DEFAULT_CLASSES", "DEFAULT_RECIPE", "DEFAULT_SECONDS", "RecipeCard", "recipe_cards"]
+__all__ = ["DEFAULT_CLASSES", "DEFAULT_RECIPE", "DEFAULT_SECONDS", "GROUPS", "RecipeCard", "recipe_cards"]
+
+GROUPS = {
+    "recommended": "Recommended",
+    "classes": "From the literature: classes learned directly",
+    "features": "From the literature: features first, then clusters",
+    "weights": "With a network you bring (weights file)",
+    "yardsticks": "Yardsticks",
+}
+"""What recipes are listed under, in this order."""
 
 # The defaults of RunSettings; a test compares.
 DEFAULT_RECIPE = "neighbour-forecast"
@@ -20,17 +29,23 @@ DEFAULT_SECONDS = 240.0
 
 @dataclass(frozen=True, slots=True)
 class RecipeCard:
-    """Name, one sentence, weight by kind of its terms, and how long it trains (None: a number of steps)."""
+    """Name, one sentence, weight by kind of its terms, and how long it trains (None: a number of steps).
+
+    `system` is the published method it stands for (may be empty), `group` one of `GROUPS`, `papers` its sources.
+    """
 
     name: str
     about: str
     weights: Mapping[str, float]
     seconds: float | None
+    system: str = ""
+    group: str = "features"
+    papers: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
-        """Return the name as people write it: "Neighbour forecast"."""
-        return self.name.replace("-", " ").capitalize()
+        """Return the name as people write it: "Neighbour forecast", "SimCLR"."""
+        return self.system or self.name.replace("-", " ").capitalize()
 
 
 def recipe_cards() -> tuple[RecipeCard, ...]:
@@ -51,4 +66,8 @@ def _card(name: str, content: dict[str, object]) -> RecipeCard:
     assert isinstance(terms, list)
     assert isinstance(training, dict)
     weights = {term["kind"]: float(term.get("weight", 1.0)) for term in terms}
-    return RecipeCard(name, str(content.get("about", "")), weights, training.get("seconds", DEFAULT_SECONDS))
+    papers = content.get("papers") or []
+    assert isinstance(papers, list)
+    about, system, group = (str(content.get(key, "")) for key in ("about", "system", "group"))
+    seconds = training.get("seconds", DEFAULT_SECONDS)
+    return RecipeCard(name, about, weights, seconds, system, group, tuple(map(str, papers)))

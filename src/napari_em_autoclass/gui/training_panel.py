@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from qtpy.QtWidgets import (
-    QComboBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QProgressBar,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -22,6 +20,7 @@ from napari_em_autoclass.gui.curves import Curves
 from napari_em_autoclass.gui.editors import FloatBox, IntBox
 from napari_em_autoclass.gui.fold import Fold
 from napari_em_autoclass.gui.glyphs import ACCENT, GlyphButton
+from napari_em_autoclass.gui.recipe_box import RecipeBox
 from napari_em_autoclass.gui.recipe_card import DEFAULT_CLASSES, DEFAULT_SECONDS, RecipeCard, recipe_cards
 from napari_em_autoclass.gui.session import RunState, Session
 from napari_em_autoclass.gui.sliders import AimSliders
@@ -50,7 +49,7 @@ class TrainingPanel(QWidget):
         super().__init__(parent)
         self._session = session
         self._cards = {card.name: card for card in recipe_cards()}
-        self.recipe_box = QComboBox()
+        self.recipe_box = RecipeBox(self._cards.values())
         self.classes_box, self.minutes_box = IntBox(), FloatBox(digits=3)
         self.learn_button = GlyphButton("play", _BEGIN, "Learn")
         self.pause_button = GlyphButton("pause", _PAUSE)
@@ -111,10 +110,6 @@ class TrainingPanel(QWidget):
         return self._cards[self.recipe_box.currentData()]
 
     def _fill(self) -> None:
-        for card in self._cards.values():
-            self.recipe_box.addItem(card.title, card.name)
-            self.recipe_box.setItemData(self.recipe_box.count() - 1, f"<qt>{card.about}</qt>", 3)  # tooltip
-        self.recipe_box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.classes_box.setMinimumWidth(80)  # napari's style would want far more
         self.minutes_box.setMinimumWidth(124)
         self.classes_box.setRange(2, 254)
