@@ -18,8 +18,15 @@ from napari_em_autoclass.core.losses import (
     cluster_targets,
     confidence,
     confidence_penalty,
+    contrast,
+    covariance,
+    cross_correlation,
+    cycle,
     dense_assignment,
     forecast,
+    gaussianity,
+    invariance,
+    koleo,
     mutual_information,
     neural_cut,
     prediction,
@@ -27,6 +34,7 @@ from napari_em_autoclass.core.losses import (
     self_training,
     soft_cut,
     swapped_assignment,
+    variance,
 )
 from napari_em_autoclass.core.losses.base import LossTerm, Part, Seen, Sizes, StepBatch, TermOut, TrainState, absent
 
