@@ -24,7 +24,7 @@ from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.losses import LossTerm, Part, Sizes, TrainState, objective
 from napari_em_autoclass.core.mean_teacher import MeanTeacher
 from napari_em_autoclass.core.model import empty_classifiers, load_weights
-from napari_em_autoclass.core.predictor import Predictor
+from napari_em_autoclass.core.predictor import make_predictor
 from napari_em_autoclass.core.reclustering import Reclustered, recluster, set_at_random
 from napari_em_autoclass.core.state_tensors import named_tensors, optimiser_state
 from napari_em_autoclass.core.teaching import Teacher
@@ -85,7 +85,7 @@ class Learner:
         self.textons = _as(FilterClassifier, empty["textons"])
         self.student = _as(ForecastClassifier, empty["student"]).to(device.name)
         n_neighbours = len(self.tiles.neighbours)
-        self.predictor = Predictor(settings.predictor, settings.n_classes, n_neighbours).to(device.name)
+        self.predictor = make_predictor(settings.predictor, settings.n_classes, n_neighbours).to(device.name)
         self.teacher: Teacher | None = None
         self.mean_teacher: MeanTeacher | None = None
         self.term_networks = nn.ModuleDict()
