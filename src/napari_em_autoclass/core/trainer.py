@@ -30,7 +30,7 @@ from napari_em_autoclass.core.events import (
     ViewRequest,
 )
 from napari_em_autoclass.core.learner import Learner, StepOut
-from napari_em_autoclass.core.model import fingerprint, working_volume
+from napari_em_autoclass.core.model import Model, fingerprint, working_volume
 from napari_em_autoclass.core.run_settings import refuse_fixed_changes
 from napari_em_autoclass.core.scores.label_free import effective_classes
 from napari_em_autoclass.core.snapshot import classify_view, middle_view
@@ -115,6 +115,12 @@ class Trainer:
         refuse_fixed_changes(self._settings, settings)
         self._settings = settings
 
+    @property
+    def model(self) -> Model:
+        """What was learned by now, also by a run that collapsed; for use after the last event."""
+        classifier, normalisation = self._learner.classifier.eval(), self._working.normalisation
+        return Model(self.settings, classifier, self._progress.stage, normalisation, fingerprint(self._volume))
+
     def stop(self) -> None:
         """Ask the training to end after the current step; the run stays usable."""
         self._stop = True
@@ -143,15 +149,8 @@ class Trainer:
     # --- the run, in order -------------------------------------------------------------------------------------------
 
     def _started(self) -> RunStarted:
-        return RunStarted(
-            self.run_id,
-            self.settings.n_classes,
-            self.device.name,
-            self.device.reason,
-            self._volume.voxel_size_nm,
-            self._working.pixel_nm,
-            self._volume.shape_zyx,
-        )
+        who = (self.run_id, self.settings.n_classes, self.device.name, self.device.reason)
+        return RunStarted(*who, self._volume.voxel_size_nm, self._working.pixel_nm, self._volume.shape_zyx)
 
     def _begin(self) -> Iterator[Event]:
         """Make the first sketch, or take up the run where it was saved."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "confidence",
     "csev",
+    "csev_of_moments",
     "effective_classes",
     "explained_variance",
     "sample_boxes",
@@ -127,6 +128,16 @@ def csev(classes: NDArray[Any], features_same: NDArray[Any], features_next: NDAr
     return _geometric_mean(explained_variance(classes, features_same), explained_variance(classes, features_next))
 
 
+def csev_of_moments(same: NDArray[np.float64], following: NDArray[np.float64]) -> float:
+    """Return `csev` from sums, which can be added up patch by patch.
+
+    Parameters
+    ----------
+    same, following : (1 + 2 C, K), see `moments.class_moments`, of the classes' own section and of the next
+    """
+    return _geometric_mean(_r_squared(same), _r_squared(following))
+
+
 def score_without_labels(classes: ArrayLike, volume: ArrayLike | None = None) -> dict[str, Any]:
     """Score a class map without labels, reading some sections at a time.
 
@@ -191,7 +202,7 @@ def _sampled_csev(classes: Volume, volume: Volume) -> float:
         pair = volume.read(replace(box, z1=box.z0 + 2))
         for moments, section in zip((same, following), pair, strict=True):
             moments += class_moments(ids[ids > 0], held_out_features(section)[:, ids > 0], _LARGEST_ID + 1)
-    return _geometric_mean(_r_squared(same), _r_squared(following))
+    return csev_of_moments(same, following)
 
 
 def sample_boxes(
