@@ -27,15 +27,47 @@ class Aim:
 AIMS = (
     Aim(
         "Neighbours must foretell this section",
-        "prediction cross-entropy and mutual information between a section and what its neighbours say about it",
-        ("forecast", "neighbour_information", "prediction"),
+        "prediction cross-entropy, mutual information, latent prediction and cycles between neighbouring sections",
+        ("forecast", "neighbour_information", "prediction", "latent_section", "cycle"),
     ),
-    Aim("Ignore contrast and noise", "augmentation agreement (mutual information of two views)", ("view_information",)),
+    Aim(
+        "Ignore contrast and noise",
+        "agreement of two views: mutual information, contrast, invariance, cross-correlation, swapped assignment",
+        ("view_information", "contrast", "invariance", "cross_correlation", "swapped_assignment"),
+    ),
+    Aim(
+        "Follow a steady teacher",
+        "self-distillation and latent prediction from a mean teacher",
+        ("self_distillation", "masked_distillation", "dense_assignment", "latent_blocks"),
+    ),
     Aim("Use all the classes", "balance, equipartition (entropy of the class usage)", ("balance",)),
-    Aim("Decide clearly", "confidence (entropy of each pixel's class)", ("confidence",)),
-    Aim("Keep fine structure in place", "cross-entropy to the clusters of the features (anchor)", ("anchor",)),
-    Aim("Classes must differ", "variance and covariance, Barlow Twins", ("variance", "covariance", "barlow_twins")),
-    Aim("Prefer compact regions", "soft normalised cut", ("soft_ncut", "normalised_cut")),
+    Aim(
+        "Decide clearly",
+        "confidence (entropy of each pixel's class), sharpened targets",
+        ("confidence", "self_training"),
+    ),
+    Aim("Leave doubtful pixels in doubt", "confidence penalty", ("confidence_penalty",)),
+    Aim(
+        "Keep fine structure in place",
+        "cross-entropy to clusters of the features, fixed (anchor) or renewed",
+        ("anchor", "cluster_targets"),
+    ),
+    Aim(
+        "Features must differ",
+        "variance and covariance, Gaussian shape, distance to the nearest",
+        ("variance", "covariance", "gaussianity", "koleo"),
+    ),
+    Aim("Prefer compact regions", "normalised cut, local and global", ("soft_cut", "neural_cut")),
+    Aim(
+        "Paint the section again",
+        "reconstruction of hidden, noisy or classified sections",
+        ("reconstruction", "denoising"),
+    ),
+    Aim(
+        "Follow texture and direction",
+        "filter correspondence and local statistics as targets",
+        ("correspondence", "section_statistics"),
+    ),
 )
 
 
