@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from napari_em_autoclass.core.losses.balance import Balance
-from napari_em_autoclass.core.losses.base import StepBatch, absent, log_probs, masked_pixels
+from napari_em_autoclass.core.losses.base import StepBatch, TrainState, absent, log_probs, masked_pixels
 
 
 def test_log_probs_are_log_softmax_over_the_classes() -> None:
@@ -46,3 +46,11 @@ def test_a_term_counts_from_its_start_to_its_end(fraction: float, active: bool) 
 
 def test_a_term_of_weight_zero_never_counts() -> None:
     assert not Balance(weight=0).is_active(0.5)
+
+
+def test_random_numbers_depend_on_seed_step_and_name_and_on_nothing_else() -> None:
+    def drawn(step: int, seed: int, name: str) -> float:
+        return float(torch.rand((), generator=TrainState(step, 0.5, seed=seed).generator(name)))
+
+    assert drawn(3, 0, "pairs") == drawn(3, 0, "pairs")
+    assert len({drawn(step, seed, name) for step in range(20) for seed in range(5) for name in ("a", "b")}) == 200
