@@ -18,6 +18,7 @@ from napari_em_autoclass.core.losses import (
     cluster_targets,
     confidence,
     confidence_penalty,
+    correspondence,
     contrast,
     covariance,
     cross_correlation,
