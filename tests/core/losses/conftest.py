@@ -44,6 +44,7 @@ class Raw:
             predicted_logits=self.values["predicted_logits"],
             anchor=self.anchor,
             forecasts={name: (self.values[name], target) for name, target in self.targets.items()},
+            beside=1,
         )
 
     def mapped(self, change: Callable[[Tensor], Tensor]) -> Raw:

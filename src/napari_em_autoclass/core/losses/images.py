@@ -7,8 +7,9 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, pad
 
 from napari_em_autoclass.core.filters import FilterBank, blurred
+from napari_em_autoclass.core.losses.pairs import rows_at
 
-__all__ = ["blurred_within", "filled", "filter_responses", "pooled", "wide", "within"]
+__all__ = ["blurred_within", "filled", "filter_rows", "pooled", "wide", "within"]
 
 # A blur that has seen less than this share of valid pixels says nothing.
 _TOO_FEW = 1e-3
@@ -46,24 +47,22 @@ def filled(image: Tensor, mask: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def filter_responses(
-    image: Tensor, mask: Tensor, scales_nm: tuple[float, ...], spacing_nm: tuple[float, float]
+def filter_rows(
+    images: Tensor, mask: Tensor, places: Tensor, scales_nm: tuple[float, ...], spacing_nm: tuple[float, float]
 ) -> Tensor:
-    """Return responses (B, C, h, w) of the fixed filter bank to sections (B, h, w), standardised over the mask.
+    """Return responses (n, C) of the fixed filter bank at places in sections (B, h, w), standardised over the places.
 
     Parameters
     ----------
-    image, mask : of one shape
+    images, mask : of one shape
+    places : (n,) int64, into the flattened B x h x w
     scales_nm : of the filters; below a pixel they are raised to it
     spacing_nm : as in `StepBatch`; the second number is a pixel
     """
     scales_px = sorted({max(1.0, scale / spacing_nm[1]) for scale in scales_nm})
-    responses = FilterBank(tuple(scales_px))(filled(image, mask)[:, None])  # (B, C, h, w)
-    valid = responses.movedim(1, -1)[mask]  # (N, C)
-    if len(valid) < 2:
-        return torch.zeros_like(responses)
-    scale = valid.std(dim=0).clamp(min=1e-4)
-    return within((responses - valid.mean(dim=0)[:, None, None]) / scale[:, None, None], mask)
+    rows = rows_at(FilterBank(tuple(scales_px))(filled(images, mask)[:, None]), places)  # (n, C)
+    rows = rows - rows.mean(dim=0)
+    return rows / rows.square().mean(dim=0).sqrt().clamp(min=1e-4)
 
 
 def pooled(values: Tensor, mask: Tensor, size: int) -> tuple[Tensor, Tensor]:

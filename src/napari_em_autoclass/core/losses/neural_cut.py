@@ -17,7 +17,7 @@ from pydantic import Field, PositiveFloat
 from torch import Tensor
 
 from napari_em_autoclass.core.losses.base import LossTerm, Part, StepBatch, TermOut, TrainState, absent, log_probs
-from napari_em_autoclass.core.losses.images import filter_responses, wide
+from napari_em_autoclass.core.losses.images import filter_rows, wide
 from napari_em_autoclass.core.losses.pairs import draw_pixels, rows_at
 
 __all__ = ["NeuralCut", "affinity_of", "neural_cut"]
@@ -100,9 +100,11 @@ class NeuralCut(LossTerm):
         if seen is None or not len(places):
             return absent(batch)
         if self.looks == "filters":
-            seen = filter_responses(seen[:, 0], batch.mask, self.scales_nm, batch.spacing_nm)
+            looks = filter_rows(seen[:, 0], batch.mask, places, self.scales_nm, batch.spacing_nm)  # (n, C)
+        else:
+            looks = wide(rows_at(seen.detach(), places))  # (n, D)
         probs = log_probs(rows_at(batch.logits, places)).exp()  # (n, K)
-        affinity = affinity_of(wide(rows_at(seen.detach(), places)), self.likeness)
+        affinity = affinity_of(looks, self.likeness)
         cut, away = neural_cut(affinity.to(probs.dtype), probs)
         n_classes = probs.shape[1]
         cut, away = cut / n_classes, away / (n_classes - 1) ** 0.5
