@@ -6,16 +6,16 @@ It is what a machine without a display leaves to look at; figures for papers are
 from __future__ import annotations
 
 import os
-import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.volume import Box
+from napari_em_autoclass.io.lettering import font_of, length_text, plain, round_length
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -154,31 +154,19 @@ def draw_picture(
     return picture
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return the font that comes with Pillow, so that no system font is needed; it knows ASCII only."""
-    return ImageFont.load_default(size)
-
-
-def _plain(text: str, longest: int) -> str:
-    """Return `text` in ASCII (accents dropped, "?" for the rest), cut to `longest` letters."""
-    ascii_text = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    ascii_text = ascii_text.encode("ascii", "replace").decode()
-    return ascii_text if len(ascii_text) <= longest else f"{ascii_text[: longest - 3]}..."
-
-
 def _draw_heads(
     draw: ImageDraw.ImageDraw, title: tuple[str, str], class_map: ClassMap, voxel_size_nm: tuple[float, float, float]
 ) -> None:
     size = " x ".join(f"{length:g}" for length in voxel_size_nm)
-    draw.text((_LEFT, 18), _plain(title[0], 70), _INK, _font(26))
+    draw.text((_LEFT, 18), plain(title[0], 70), _INK, font_of(26))
     facts = f"voxel {size} nm (z, y, x), {class_map.n_classes} classes"
-    draw.text((_LEFT, 50), _plain("; ".join(fact for fact in (facts, title[1]) if fact), 150), _FAINT, _font(15))
+    draw.text((_LEFT, 50), plain("; ".join(fact for fact in (facts, title[1]) if fact), 150), _FAINT, font_of(15))
     for left, name in (
         (_LEFT, "EM"),
         (_LEFT + _PANEL + _GAP, "classes"),
         (_LEFT + 2 * _PANEL + _GAP + _MARGIN, "share of the sections shown"),
     ):
-        draw.text((left, _HEAD - 10), name, _INK, _font(17), anchor="ls")
+        draw.text((left, _HEAD - 10), name, _INK, font_of(17), anchor="ls")
 
 
 def _grey_range(sections: Sequence[PictureSection]) -> tuple[float, float]:
@@ -219,31 +207,31 @@ def _legend_rows(
 
 
 def _draw_row_name(draw: ImageDraw.ImageDraw, z: int, top: int, section_nm: float) -> None:
-    draw.text((_LEFT - 12, top), f"section {z}", _INK, _font(17), anchor="ra")
-    draw.text((_LEFT - 12, top + 24), f"z = {_length(z * section_nm)}", _FAINT, _font(14), anchor="ra")
+    draw.text((_LEFT - 12, top), f"section {z}", _INK, font_of(17), anchor="ra")
+    draw.text((_LEFT - 12, top + 24), f"z = {length_text(z * section_nm)}", _FAINT, font_of(14), anchor="ra")
 
 
 def _draw_scale_bar(draw: ImageDraw.ImageDraw, bottom_left: tuple[int, int], width_nm: float) -> None:
     """Draw a bar of a round length, about a quarter of the panel."""
-    length_nm = _round_length(width_nm / 4)
+    length_nm = round_length(width_nm / 4)
     pixels = round(length_nm / width_nm * _PANEL)
     left, bottom = bottom_left[0] + 12, bottom_left[1] - 12
     draw.rectangle((left - 1, bottom - 7, left + pixels + 1, bottom + 1), fill=_UNCLASSIFIED)
     draw.rectangle((left, bottom - 6, left + pixels, bottom), fill=_PAPER)
-    where, text = (left, bottom - 9), _length(length_nm)
-    draw.text(where, text, _PAPER, _font(16), anchor="lb", stroke_width=2, stroke_fill=_UNCLASSIFIED)
+    where, text = (left, bottom - 9), length_text(length_nm)
+    draw.text(where, text, _PAPER, font_of(16), anchor="lb", stroke_width=2, stroke_fill=_UNCLASSIFIED)
 
 
 def _draw_axes(draw: ImageDraw.ImageDraw, bottom: int, extent_nm: tuple[float, float]) -> None:
     """Name the axes: x runs to the right, y downwards."""
     for left in (_LEFT, _LEFT + _PANEL + _GAP):
         centre, line = left + _PANEL // 2, bottom + 14
-        text = f"x, {_length(extent_nm[1])}"
-        half = draw.textlength(text, _font(14)) / 2 + 8
+        text = f"x, {length_text(extent_nm[1])}"
+        half = draw.textlength(text, font_of(14)) / 2 + 8
         draw.line((left, line, centre - half, line), fill=_FAINT)
         draw.line((centre + half, line, left + _PANEL, line), fill=_FAINT)
-        draw.text((centre, line), text, _FAINT, _font(14), anchor="mm")
-    draw.text((_LEFT - 12, bottom), f"y, {_length(extent_nm[0])}", _FAINT, _font(14), anchor="rd")
+        draw.text((centre, line), text, _FAINT, font_of(14), anchor="mm")
+    draw.text((_LEFT - 12, bottom), f"y, {length_text(extent_nm[0])}", _FAINT, font_of(14), anchor="rd")
 
 
 def _draw_legend(
@@ -255,18 +243,8 @@ def _draw_legend(
     for number, (share, name, color) in enumerate(listed):
         y = top + number * _ROW
         draw.rectangle((left, y + 2, left + 26, y + _ROW - 5), fill=color, outline=_INK)
-        draw.text((left + 92, y + _ROW // 2 - 1), f"{share:.1%}", _INK, _font(15), anchor="rm")
-        draw.text((left + 104, y + _ROW // 2 - 1), _plain(name, 27), _INK, _font(15), anchor="lm")
+        draw.text((left + 92, y + _ROW // 2 - 1), f"{share:.1%}", _INK, font_of(15), anchor="rm")
+        draw.text((left + 104, y + _ROW // 2 - 1), plain(name, 27), _INK, font_of(15), anchor="lm")
     if len(listed) < len(rows):
         rest = f"and {len(rows) - len(listed)} more"
-        draw.text((left + 104, top + len(listed) * _ROW + _ROW // 2 - 1), rest, _FAINT, _font(15), anchor="lm")
-
-
-def _round_length(nm: float) -> float:
-    """Return the largest of 1, 2, 5 times a power of ten that is not above `nm`."""
-    power = 10.0 ** np.floor(np.log10(nm))
-    return float(power * max(step for step in (1, 2, 5) if step * power <= nm * (1 + 1e-9)))
-
-
-def _length(nm: float) -> str:
-    return f"{nm / 1000:.3g} um" if nm >= 1000 else f"{nm:.3g} nm"
+        draw.text((left + 104, top + len(listed) * _ROW + _ROW // 2 - 1), rest, _FAINT, font_of(15), anchor="lm")
