@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from _quality_rows import FOREST, Row, by_stack, value_of
+from _quality_rows import SUPERVISED, Row, by_stack, value_of
 from scipy.stats import rankdata
 
 __all__ = ["Correlation", "label_free_scores", "rank_correlation", "without_baselines"]
@@ -47,7 +47,7 @@ def rank_correlation(rows: list[Row], score: str, judge: str) -> Correlation:
     Parameters
     ----------
     rows
-        Of one or several stacks and K. The forest, whose classes are structures, is left out.
+        Of one or several stacks and K. Maps made with labels, whose classes are structures, are left out.
     score, judge : str
         Names of the score without labels and of the figure with labels.
     """
@@ -55,7 +55,7 @@ def rank_correlation(rows: list[Row], score: str, judge: str) -> Correlation:
     for stack, members in by_stack(rows).items():
         for row in members:
             given, judged = value_of(row, f"label_free/{score}"), value_of(row, judge)
-            if row["recipe"] != FOREST and given is not None and judged is not None:
+            if row["recipe"] not in SUPERVISED and given is not None and judged is not None:
                 groups.setdefault((stack, row["classes"]), []).append((given, judged))
     ranked = [_ranks(np.array(pairs)) for pairs in groups.values() if len(pairs) >= _FEWEST]
     if not ranked:

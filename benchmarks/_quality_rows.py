@@ -8,14 +8,28 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
 
-__all__ = ["FOREST", "Row", "Setup", "by_setup", "by_stack", "forest_miou", "mean_and_spread", "title", "value_of"]
+__all__ = [
+    "FOREST",
+    "SUPERVISED",
+    "Row",
+    "Setup",
+    "by_setup",
+    "by_stack",
+    "forest_miou",
+    "mean_and_spread",
+    "title",
+    "value_of",
+]
 
 Row = dict[str, Any]
 FOREST = "baseline forest"
+NETWORK = "baseline network"
+SUPERVISED = (FOREST, NETWORK)
 _IN_WORDS = {
     "baseline intensity": "k-means on the grey value",
     "baseline filters": "k-means on filters",
     FOREST: "random forest, trained on labels",
+    NETWORK: "the recipe's network, trained on labels",
 }
 
 
@@ -66,7 +80,7 @@ def by_setup(rows: list[Row]) -> dict[Setup, list[Row]]:
         recipe = row["recipe"]
         rank = [*_IN_WORDS].index(recipe) if recipe in _IN_WORDS else len(_IN_WORDS)
         # The forest knows how many structures there are, and K is nothing to it.
-        classes = 0 if recipe == FOREST else row["classes"]
+        classes = 0 if recipe in SUPERVISED else row["classes"]
         budget_s = 0.0 if recipe in (*_IN_WORDS, "filters") else float(row.get("budget_s", 0))
         setups.setdefault(Setup(rank, recipe, " ".join(row.get("set", [])), classes, budget_s), []).append(row)
     return dict(sorted(setups.items()))

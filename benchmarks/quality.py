@@ -1,7 +1,7 @@
 """How good are the classes?  Train, predict and score through the command line, beside baselines that need no learning.
 
     python benchmarks/quality.py [STACK ...] [--seeds 0 1 2] [--seconds 60 240] [--recipes neighbour-forecast]
-                                 [--classes 20 40] [--out quality.jsonl] [--no-baselines]
+                                 [--classes 20 40] [--out quality.jsonl] [--no-baselines] [--network]
     python benchmarks/quality.py --report quality.jsonl [--docs docs/reference/quality.md]
 
 STACK is ``phantom-`` and a mode of the phantom, the name of a stack in ../shared/data, or a path to a stack that has
@@ -29,7 +29,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from _quality_baselines import BASELINES
+from _quality_baselines import BASELINES, SUPERVISED
 from _quality_report import print_report, write_page
 
 from napari_em_autoclass import __version__
@@ -38,8 +38,8 @@ Row = dict[str, Any]
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _BASELINE_SCRIPT = Path(__file__).with_name("_quality_baselines.py")
 _GROUPS = 5
-# The forest's map holds the truth of the first half, so that only figures of the second half say anything about it.
-_FOREST_FIGURES = ("merged_miou", "iou", "rare_iou")
+# A map made with labels holds the truth of the first half, so that only figures of the second half tell anything.
+_SUPERVISED_FIGURES = ("merged_miou", "iou", "rare_iou")
 
 
 class JobFailed(Exception):
@@ -81,8 +81,9 @@ def jobs(args: argparse.Namespace, stack: str) -> list[Row]:
     wanted: list[Row] = []
     if args.baselines:
         # One seed: k-means and the forest hardly change with it.
-        wanted.append({"stack": stack, "recipe": "baseline forest", "seed": 0})
-        names = [f"baseline {name}" for name in BASELINES if name != "forest"]
+        told = SUPERVISED if args.network else SUPERVISED[:1]
+        wanted += [{"stack": stack, "recipe": f"baseline {name}", "seed": 0} for name in told]
+        names = [f"baseline {name}" for name in BASELINES if name not in SUPERVISED]
         wanted += [
             {"stack": stack, "recipe": name, "classes": k, "seed": 0} for k, name in product(args.classes, names)
         ]
@@ -101,6 +102,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--classes", type=int, nargs="+", default=[20])
     parser.add_argument("--set", dest="assignments", action="append", default=[], help="passed on to train")
     parser.add_argument("--no-baselines", dest="baselines", action="store_false")
+    parser.add_argument("--network", action="store_true", help="also the recipe's network, trained on labels (minutes)")
     parser.add_argument("--out", type=Path, default=Path("quality.jsonl"))
     parser.add_argument("--report", type=Path, metavar="ROWS", help="only report on these rows")
     parser.add_argument("--docs", type=Path, metavar="PAGE", help="write the report as a Markdown page, with a plot")
@@ -157,9 +159,9 @@ def _measured(key: Row, data: tuple[Path, Path]) -> Row:
             words = [str(_BASELINE_SCRIPT), name, volume, labels, key.get("classes", 0), out]
             done = _run([sys.executable, *map(str, words)])
             costs = {"seconds": round(done.seconds, 1), "peak_mb": round(done.peak_mb)}
-        if name == "forest":
+        if name in SUPERVISED:
             figures = _scored(out, labels)
-            return {**{figure: figures[figure] for figure in _FOREST_FIGURES}, **costs}
+            return {**{figure: figures[figure] for figure in _SUPERVISED_FIGURES}, **costs}
         groups = ["--volume", volume, "--groups", _GROUPS]
         return {**_scored(out, labels, *groups), "label_free": _scored(out, "--volume", volume), **costs}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 WANTED = argparse.Namespace(
-    seeds=[0, 1], seconds=[60.0], recipes=["filters"], classes=[20, 40], assignments=[], baselines=True
+    seeds=[0, 1], seconds=[60.0], recipes=["filters"], classes=[20, 40], assignments=[], baselines=True, network=True
 )
 
 
@@ -16,6 +16,7 @@ def test_k_means_runs_for_each_k_and_the_forest_once() -> None:
     names = [job["recipe"] for job in importlib.import_module("quality").jobs(WANTED, "phantom-sstem")]
     assert {name: names.count(name) for name in names} == {
         "baseline forest": 1,
+        "baseline network": 1,
         "baseline intensity": 2,
         "baseline filters": 2,
         "filters": 4,
