@@ -96,7 +96,7 @@ def jobs(args: argparse.Namespace, stack: str) -> list[Row]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("stacks", nargs="*", default=["phantom-sstem", "phantom-fibsem", "phantom-sbfsem"])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--seconds", type=float, nargs="+", default=[240.0])
     parser.add_argument("--recipes", nargs="+", default=["neighbour-forecast"])
     parser.add_argument("--classes", type=int, nargs="+", default=[20])
