@@ -27,8 +27,11 @@ from napari_em_autoclass.core.losses.base import (
     log_probs,
     masked_pixels,
 )
+from napari_em_autoclass.core.losses.pairs import sample_pairs
 
 __all__ = ["NeighbourInformation", "ViewInformation", "displaced_information_loss", "mutual_information_loss"]
+
+_FINER_PIXELS = 8192
 
 
 def mutual_information_loss(a: Tensor, b: Tensor, marginal_weight: float = 1.0) -> Tensor:
@@ -128,13 +131,14 @@ class NeighbourInformation(LossTerm):
         """Return a scalar in [-ln K, 0] nats (below that for a marginal weight above 1); 0 without a predictor."""
         if batch.predicted_logits is None:
             return absent(batch)
-        return _information(batch.predicted_logits, batch.logits, batch.mask, self.marginal_weight)
+        return _information(batch.predicted_logits, batch, self.marginal_weight)
 
 
 class ViewInformation(LossTerm):
     """Ignore contrast and noise: minus the information between two photometric views of the same pixels, in nats.
 
-    With more classes asked for, a second head of so many is trained beside the first and the two values are averaged.
+    With more classes asked for, a second head of so many is trained beside the first, at 8192 pixels, and the two
+    values are averaged.
 
     Source: Ji et al. 2019.
     """
@@ -156,31 +160,36 @@ class ViewInformation(LossTerm):
 
     def network(self, sizes: Sizes) -> nn.Module | None:
         """Return the second head, learned features to logits; None without one."""
-        return nn.Conv2d(sizes.n_features, self.over_classes, 1) if self.over_classes else None
+        return nn.Linear(sizes.n_features, self.over_classes) if self.over_classes else None
 
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
         """Return a scalar in [-ln K, 0] nats (below that for a marginal weight above 1); 0 without a second view."""
         view = batch.seen.get(self.source)
         if view is None:
             return absent(batch)
-        out = self._compared(view.logits, batch.logits, batch)
-        if not self.over_classes or batch.features is None:
+        out = self._on_classes(view.logits, batch)
+        if not self.over_classes:
+            return out
+        # At drawn pixels, since three times the classes on all of them cost more than the network.
+        pairs = sample_pairs(batch, self.source, _FINER_PIXELS, state)
+        if pairs is None:
             return out
         head = state.networks[self.kind]
-        finer = self._compared(head(view.features), head(batch.features), batch)
-        return TermOut((out.loss + finer.loss) / 2, out.logs)
+        theirs, ours = (log_probs(head(side)).exp() for side in (pairs.features_b, pairs.features_a))
+        finer = mutual_information_loss(theirs, ours, self.marginal_weight)
+        return TermOut((out.loss + finer) / 2, out.logs)
 
-    def _compared(self, theirs: Tensor, ours: Tensor, batch: StepBatch) -> TermOut:
+    def _on_classes(self, theirs: Tensor, batch: StepBatch) -> TermOut:
         if not self.shift_px:
-            return _information(theirs, ours, batch.mask, self.marginal_weight)
-        a, b = log_probs(theirs).exp(), log_probs(ours).exp()
+            return _information(theirs, batch, self.marginal_weight)
+        a, b = log_probs(theirs).exp(), log_probs(batch.logits).exp()
         loss = displaced_information_loss(a, b, batch.mask, self.shift_px, self.marginal_weight)
-        return _with_share(loss, ours.shape[1])
+        return _with_share(loss, b.shape[1])
 
 
-def _information(other: Tensor, logits: Tensor, mask: Tensor, marginal_weight: float) -> TermOut:
-    ours = masked_pixels(log_probs(logits).exp(), mask)  # (N, K)
-    theirs = masked_pixels(log_probs(other).exp(), mask)  # (N, K)
+def _information(other_logits: Tensor, batch: StepBatch, marginal_weight: float) -> TermOut:
+    ours = masked_pixels(log_probs(batch.logits).exp(), batch.mask)  # (N, K)
+    theirs = masked_pixels(log_probs(other_logits).exp(), batch.mask)  # (N, K)
     return _with_share(mutual_information_loss(theirs, ours, marginal_weight), ours.shape[1])
 
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 __all__ = ["prior_from_usage", "sinkhorn"]
 
-# Up to this range e^x and all products of the scaling stay inside float32.
-_EXP_RANGE = 30.0
+# Up to these ranges e^x and all products of the scaling stay inside float32, or float64.
+_EXP_RANGE, _WIDE_EXP_RANGE = 30.0, 300.0
 # A class that nobody uses keeps this share of an even one, else it could never come back.
 _USAGE_FLOOR = 1e-3
 
@@ -60,12 +60,18 @@ def sinkhorn(
     shares = torch.ones_like(kernel[0]) if prior is None else prior.to(kernel)
     wanted = (shares / shares.sum()).log() + math.log(len(kernel))  # (K,) logarithm of the column sums
     damping = 1.0 if rho is None else rho / (rho + eps)
-    scale = _scale_by_exp if bool(kernel.min() > -_EXP_RANGE) else _scale_by_log
-    return (kernel + scale(kernel, wanted, damping, iterations)).softmax(dim=1)
+    lowest = float(kernel.min())
+    if lowest > -_EXP_RANGE:
+        potential = _scale_by_exp(kernel, wanted, damping, iterations)
+    elif lowest > -_WIDE_EXP_RANGE and kernel.device.type != "mps":  # which has no float64
+        potential = _scale_by_exp(kernel.double(), wanted.double(), damping, iterations)
+    else:
+        potential = _scale_by_log(kernel, wanted, damping, iterations)
+    return (kernel + potential.to(kernel.dtype)).softmax(dim=1)
 
 
 def _scale_by_exp(kernel: Tensor, wanted: Tensor, damping: float, iterations: int) -> Tensor:
-    """Return the potentials of the classes (K,); three times as fast as by logarithms."""
+    """Return the potentials of the classes (K,); several times as fast as by logarithms."""
     mass, potential = kernel.exp(), torch.zeros_like(wanted)
     for _ in range(iterations):
         rows = 1 / (mass @ potential.exp())  # (N,)
