@@ -31,6 +31,7 @@ from napari_em_autoclass.core.losses import (
     mutual_information,
     neural_cut,
     prediction,
+    reconstruction,
     self_distillation,
     self_training,
     soft_cut,
