@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
+from napari_em_autoclass.core.losses import TrainState
 from napari_em_autoclass.core.losses.balance import Balance
+from napari_em_autoclass.core.losses.sinkhorn import prior_from_usage
 
 FULL = Balance(min_used=1)
 
@@ -94,3 +96,47 @@ def test_more_equal_use_costs_less(flat_batch, state) -> None:
 def test_an_impossible_share_is_refused(min_used: float) -> None:
     with pytest.raises(ValueError, match="min_used"):
         Balance(min_used=min_used)
+
+
+# --- with a prior ----------------------------------------------------------------------------------------------------
+
+
+def used(*shares: float) -> TrainState:
+    return TrainState(10, 0.5, torch.tensor(shares))
+
+
+def test_divergence_from_a_prior_worked_out_by_hand(flat_batch) -> None:
+    # Usage (0.6, 0.4) against (0.81, 0.19) ** 0.5, made to sum to 1: (0.67370, 0.32630).
+    logits = torch.tensor([[0.9, 0.1], [0.3, 0.7]]).log()
+    expected = 0.6 * math.log(0.6 / 0.67370) + 0.4 * math.log(0.4 / 0.32630)
+    loss = FULL.replace(prior_exponent=0.5)(flat_batch(logits), used(0.81, 0.19)).loss
+    assert float(loss) == pytest.approx(expected, abs=2e-4)
+
+
+@pytest.mark.parametrize("exponent", [0.3, 0.7, 1.0])
+def test_is_zero_where_classes_have_the_wanted_sizes(flat_batch, exponent: float) -> None:
+    shares = torch.tensor([0.7, 0.2, 0.1])
+    wanted = prior_from_usage(shares, exponent)
+    loss = FULL.replace(prior_exponent=exponent)(flat_batch(wanted.log().repeat(5, 1)), used(*shares.tolist())).loss
+    assert float(loss) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_higher_exponent_asks_less_of_uneven_classes(flat_batch) -> None:
+    shares = [0.7, 0.2, 0.1]
+    batch = flat_batch(torch.tensor(shares).log().repeat(5, 1))
+    costs = [float(FULL.replace(prior_exponent=a)(batch, used(*shares)).loss) for a in (1, 0.7, 0.3, 1e-6, 0)]
+    assert costs == pytest.approx(sorted(costs), abs=1e-5)
+    assert costs[-2] == pytest.approx(costs[-1], abs=1e-5)
+
+
+def test_with_a_prior_one_class_everywhere_still_costs(flat_batch) -> None:
+    logits = (20 * torch.eye(20)[torch.zeros(30, dtype=torch.long)]).requires_grad_()
+    loss = FULL.replace(prior_exponent=0.5)(flat_batch(logits), used(*[0.81] + [0.01] * 19)).loss
+    loss.backward()
+    assert float(loss.detach()) > 0.5
+    assert torch.isfinite(logits.grad).all()
+
+
+def test_a_prior_needs_no_usage_of_before(flat_batch, state) -> None:
+    logits = torch.tensor([[0.9, 0.1], [0.3, 0.7]]).log()
+    assert FULL.replace(prior_exponent=0.5)(flat_batch(logits), state).loss > 0

@@ -12,9 +12,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from napari_em_autoclass.core.losses import Seen, Sizes, StepBatch, TrainState
 from napari_em_autoclass.core.losses.mutual_information import (
     NeighbourInformation,
     ViewInformation,
+    displaced_information_loss,
     mutual_information_loss,
 )
 
@@ -154,3 +156,131 @@ def test_logs_the_share_of_the_maximum(flat_batch, state, term, partner: str) ->
 def test_an_impossible_marginal_weight_is_refused(term, partner: str, weight: float) -> None:
     with pytest.raises(ValueError, match="marginal_weight"):
         term(marginal_weight=weight)
+
+
+# --- displacements ---------------------------------------------------------------------------------------------------
+
+
+def maps(seed: int, n_classes: int = 4) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return (2 * torch.randn((3, n_classes, 9, 11), generator=generator, dtype=torch.float64)).softmax(dim=1)
+
+
+def test_without_a_displacement_it_is_the_information_of_the_pixels() -> None:
+    a, b, mask = maps(0), maps(1), torch.rand((3, 9, 11), generator=torch.Generator().manual_seed(2)) > 0.3
+    expected = mutual_information_loss(a.movedim(1, -1)[mask], b.movedim(1, -1)[mask])
+    torch.testing.assert_close(displaced_information_loss(a, b, mask, 0), expected)
+
+
+@pytest.mark.parametrize("shift", [1, 2])
+@pytest.mark.parametrize("weight", [1.0, 1.5])
+def test_equals_a_plain_loop_over_displacements(shift: int, weight: float) -> None:
+    a, b, mask = maps(0), maps(1), torch.rand((3, 9, 11), generator=torch.Generator().manual_seed(2)) > 0.3
+    values = []
+    for dy in range(-shift, shift + 1):
+        for dx in range(-shift, shift + 1):
+            pairs = [
+                (a[t, :, y, x], b[t, :, y + dy, x + dx])
+                for t, y, x in mask.nonzero().tolist()
+                if 0 <= y + dy < 9 and 0 <= x + dx < 11 and mask[t, y + dy, x + dx]
+            ]
+            ours, theirs = (torch.stack(side) for side in zip(*pairs, strict=True))
+            values.append(mutual_information_loss(ours, theirs, weight))
+    torch.testing.assert_close(displaced_information_loss(a, b, mask, shift, weight), torch.stack(values).mean())
+
+
+def checkered(block: int) -> Tensor:
+    """Give one tile (1, 2, 24, 24) of sure squares of so many pixels."""
+    y, x = torch.meshgrid(torch.arange(24) // block, torch.arange(24) // block, indexing="ij")
+    return torch.eye(2)[(y + x) % 2].movedim(-1, 0)[None]
+
+
+def test_regions_are_better_than_speckle() -> None:
+    mask = torch.ones(1, 24, 24, dtype=torch.bool)
+    speckle = torch.eye(2)[torch.randint(2, (1, 24, 24), generator=torch.Generator().manual_seed(0))].movedim(-1, 1)
+    costs = [float(displaced_information_loss(m, m, mask, 2)) for m in (checkered(12), checkered(6), speckle)]
+    assert costs == sorted(costs)
+    assert costs[0] < -0.3
+    assert costs[2] > -0.1
+    assert -math.log(2) < costs[0]
+
+
+@pytest.mark.parametrize(
+    "collapsed", [torch.full((1, 4, 8, 8), 0.25), torch.eye(4)[:1, :, None, None].repeat(1, 1, 8, 8)]
+)
+def test_collapsed_maps_share_nothing_at_any_displacement(collapsed: Tensor) -> None:
+    mask = torch.ones(1, 8, 8, dtype=torch.bool)
+    assert float(displaced_information_loss(collapsed, collapsed, mask, 1)) == pytest.approx(0, abs=1e-6)
+
+
+def test_nothing_within_the_mask_shares_nothing() -> None:
+    mask = torch.zeros(3, 9, 11, dtype=torch.bool)
+    assert float(displaced_information_loss(maps(0), maps(1), mask, 1)) == pytest.approx(0, abs=1e-6)
+
+
+def test_gradient_of_displaced_information_is_the_derivative() -> None:
+    mask = torch.rand((3, 5, 4), generator=torch.Generator().manual_seed(2)) > 0.3
+    a, b = (maps(s)[:, :, :5, :4].clone().requires_grad_() for s in (0, 1))
+    assert torch.autograd.gradcheck(lambda x, y: displaced_information_loss(x, y, mask, 1), (a, b))
+
+
+# --- settings of the term --------------------------------------------------------------------------------------------
+
+
+def test_the_term_reads_the_source_it_is_given(raw, state) -> None:
+    leaves = raw.leaves()
+    term = ViewInformation(source="turned")
+    term(leaves.batch(), state).loss.backward()
+    assert {name for name, value in leaves.values.items() if value.grad is not None} == {"logits", "turned"}
+    assert term.parts() == {"logits", "turned"}
+
+
+def test_the_term_is_the_displaced_information(raw, state) -> None:
+    batch = raw.batch()
+    expected = displaced_information_loss(
+        batch.seen["view"].logits.softmax(dim=1), batch.logits.softmax(dim=1), batch.mask, 1
+    )
+    torch.testing.assert_close(ViewInformation(shift_px=1)(batch, state).loss, expected)
+
+
+def with_head(term: ViewInformation, width: int = 6) -> TrainState:
+    torch.manual_seed(0)
+    return TrainState(10, 0.5, networks={term.kind: term.network(Sizes(5, width, 4))})
+
+
+def test_there_is_no_second_head_unless_asked_for() -> None:
+    assert ViewInformation().network(Sizes(5, 6, 4)) is None
+    assert ViewInformation(over_classes=12).network(Sizes(5, 6, 4))(torch.zeros(7, 6)).shape == (7, 12)
+
+
+def test_the_second_head_counts_as_much_as_the_first(raw, state) -> None:
+    term, batch = ViewInformation(over_classes=12), raw.batch()
+    with_it = with_head(term)
+    head = with_it.networks[term.kind]
+    sides = [f.movedim(1, -1)[batch.mask] for f in (batch.seen["view"].features, batch.features)]
+    finer = mutual_information_loss(*(head(side).softmax(dim=1) for side in sides))
+    first = ViewInformation()(batch, state).loss
+    torch.testing.assert_close(term(batch, with_it).loss, (first + finer) / 2)
+
+
+def test_the_second_head_and_the_features_learn(raw) -> None:
+    term, leaves = ViewInformation(over_classes=12), raw.leaves()
+    with_it = with_head(term)
+    term(leaves.batch(), with_it).loss.backward()
+    assert all(float(p.grad.abs().sum()) > 0 for p in with_it.networks[term.kind].parameters())
+    reached = {name for name, value in leaves.values.items() if value.grad is not None}
+    assert reached == {"logits", "view", "features", "view_features"}
+
+
+def test_the_optimum_with_a_second_head() -> None:
+    # Four directions, each a class of the first head and of the second.
+    rows = 60 * torch.eye(4).repeat(20, 1)
+    as_map = rows.T[None, :, None, :]
+    batch = StepBatch(as_map, torch.ones(1, 1, 80, dtype=torch.bool), as_map, {"view": Seen(as_map, as_map)})
+    term = ViewInformation(over_classes=4)
+    with_it = with_head(term, 4)
+    head = with_it.networks[term.kind]
+    with torch.no_grad():
+        head.weight.copy_(torch.eye(4))
+        head.bias.zero_()
+    assert float(term(batch, with_it).loss.detach()) == pytest.approx(-math.log(4), abs=1e-5)
