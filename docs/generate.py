@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from napari_em_autoclass.cli.app import app
 from napari_em_autoclass.core.losses import AnyLossTerm
-from napari_em_autoclass.core.run_settings import RunSettings, load_recipe, recipe_about, recipe_names
+from napari_em_autoclass.core.run_settings import RunSettings, load_recipe, recipe_card, recipe_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +113,7 @@ def _recipes() -> str:
     rows = []
     for name in recipe_names():
         terms = ", ".join(term.kind for term in load_recipe(name).terms if term.weight > 0) or "none"
-        rows.append(f"| `{name}` | {recipe_about(name)} | {terms} |\n")
+        rows.append(f"| `{name}` | {recipe_card(name).about} | {terms} |\n")
     return "| recipe | what it does | terms |\n|---|---|---|\n" + "".join(rows)
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from qtpy.QtCore import Qt
 
+from napari_em_autoclass.core.recipe import DEFAULT_RECIPE, GROUPS, RecipeCard, recipe_card, recipe_names
 from napari_em_autoclass.gui.recipe_box import RecipeBox
-from napari_em_autoclass.gui.recipe_card import DEFAULT_RECIPE, GROUPS, RecipeCard, recipe_cards
 
 
 def headings(box: RecipeBox) -> list[str]:
@@ -11,7 +11,7 @@ def headings(box: RecipeBox) -> list[str]:
 
 
 def test_every_recipe_stands_under_its_heading(qtbot) -> None:
-    cards = recipe_cards()
+    cards = [recipe_card(name) for name in recipe_names()]
     box = RecipeBox(cards)
     qtbot.addWidget(box)
     found: dict[str, str] = {}
@@ -26,15 +26,15 @@ def test_every_recipe_stands_under_its_heading(qtbot) -> None:
 
 
 def test_the_default_is_chosen_first(qtbot) -> None:
-    box = RecipeBox(recipe_cards())
+    box = RecipeBox(map(recipe_card, recipe_names()))
     qtbot.addWidget(box)
     assert box.currentData() == DEFAULT_RECIPE
 
 
 def test_a_heading_can_not_be_chosen(qtbot) -> None:
     cards = (
-        RecipeCard("one", "", {}, 1.0, group="recommended"),
-        RecipeCard("two", "", {}, 1.0, group="yardsticks"),
+        RecipeCard("one", "", "", (), "recommended"),
+        RecipeCard("two", "", "", (), "yardsticks"),
     )
     box = RecipeBox(cards)
     qtbot.addWidget(box)
@@ -47,6 +47,6 @@ def test_a_heading_can_not_be_chosen(qtbot) -> None:
 
 
 def test_a_heading_without_recipes_is_left_out(qtbot) -> None:
-    box = RecipeBox((RecipeCard("one", "", {}, 1.0, group="features"),))
+    box = RecipeBox((RecipeCard("one", "", "", (), "features"),))
     qtbot.addWidget(box)
     assert headings(box) == [GROUPS["features"]]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from napari_em_autoclass.core.losses import TERMS
-from napari_em_autoclass.gui.recipe_card import recipe_cards
+from napari_em_autoclass.gui.recipe_card import dock_cards
 from napari_em_autoclass.gui.sliders import AIMS, AimSliders
 
 RECIPE = {"forecast": 1.0, "neighbour_information": 0.3, "balance": 1.0, "confidence": 0.0}
@@ -29,7 +29,7 @@ def test_untouched_they_stand_for_the_recipe(sliders: AimSliders) -> None:
     assert sliders.weights == RECIPE
 
 
-@pytest.mark.parametrize("card", recipe_cards(), ids=lambda card: card.name)
+@pytest.mark.parametrize("card", dock_cards(), ids=lambda card: card.name)
 def test_every_recipe_is_shown_as_it_is(qtbot: Any, card: Any) -> None:
     made = AimSliders()
     qtbot.addWidget(made)

@@ -7,8 +7,7 @@ here.
 from __future__ import annotations
 
 import json
-from importlib.resources import files
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -17,18 +16,17 @@ from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.losses import AnyLossTerm
 from napari_em_autoclass.core.normalise import NormalisationSettings
 from napari_em_autoclass.core.predictor import PredictorSettings
+from napari_em_autoclass.core.recipe import DEFAULT_RECIPE, recipe_card, recipe_names, recipe_tree
 from napari_em_autoclass.core.settings import Settings, first_problem
 from napari_em_autoclass.core.tiles import TileSettings
 from napari_em_autoclass.core.views import ViewSettings
 
 __all__ = [
     "SCHEMA_VERSION",
-    "RecipeCard",
     "RunSettings",
     "TrainingSettings",
     "apply_setting",
     "load_recipe",
-    "recipe_about",
     "recipe_card",
     "recipe_names",
     "refuse_fixed_changes",
@@ -36,7 +34,6 @@ __all__ = [
 
 SCHEMA_VERSION: Literal[1] = 1
 _MAY_CHANGE = frozenset({"terms", "views", "training"})
-_CARD = ("about", "system", "papers", "group")
 
 
 class TrainingSettings(Settings):
@@ -83,7 +80,7 @@ class RunSettings(Settings):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     """Version of this tree; a run folder of another version is refused."""
-    recipe: str = "neighbour-forecast"
+    recipe: str = DEFAULT_RECIPE
     """The recipe these settings started from."""
     n_classes: int = Field(20, ge=2, le=254)
     """How many classes to tell apart; more than you need, you merge them afterwards."""
@@ -130,61 +127,18 @@ def refuse_fixed_changes(old: RunSettings, new: RunSettings) -> None:
         raise InputError(f"{', '.join(fixed)} can't be changed while a run goes on; start a new run")
 
 
-def recipe_names() -> tuple[str, ...]:
-    """Return the names of the recipes that come with the program, the default first."""
-    names = sorted(
-        path.name.removesuffix(".json") for path in _recipe_folder().iterdir() if path.name.endswith(".json")
-    )
-    default = RunSettings.model_fields["recipe"].default
-    return (default, *(name for name in names if name != default))
-
-
 def load_recipe(name: str) -> RunSettings:
-    """Return the settings of recipe `name`.
+    """Return the settings of recipe `name`, see `recipe.recipe_tree`.
 
     Raises
     ------
     InputError
-        If there is no recipe of that name.
+        If there is no recipe of that name, or its file holds something else.
     """
-    content = {key: value for key, value in _recipe(name).items() if key not in _CARD}
-    return RunSettings.model_validate({**content, "recipe": name})
-
-
-class RecipeCard(NamedTuple):
-    """What is said of a recipe: one sentence, the published system it stands for (may be empty), and its papers.
-
-    `group` says under which heading it is listed: "recommended", "classes", "features", "weights" or "yardsticks".
-    """
-
-    about: str
-    system: str
-    papers: tuple[str, ...]
-    group: str
-
-
-def recipe_card(name: str) -> RecipeCard:
-    """Return what is said of recipe `name`.
-
-    Raises
-    ------
-    InputError
-        If there is no recipe of that name.
-    """
-    content = _recipe(name)
-    papers = tuple(content.get("papers", ()))
-    return RecipeCard(content["about"], content.get("system", ""), papers, content["group"])
-
-
-def recipe_about(name: str) -> str:
-    """Return one sentence on what recipe `name` does.
-
-    Raises
-    ------
-    InputError
-        If there is no recipe of that name.
-    """
-    return recipe_card(name).about
+    try:
+        return RunSettings.model_validate(recipe_tree(name))
+    except ValidationError as error:
+        raise InputError(f"recipe {name}: {first_problem(error)}") from error
 
 
 def apply_setting(settings: RunSettings, assignment: str) -> RunSettings:
@@ -250,14 +204,3 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError:
         return text
-
-
-def _recipe(name: str) -> dict[str, Any]:
-    path = _recipe_folder() / f"{name}.json"
-    if not name or "/" in name or not path.is_file():
-        raise InputError(f"unknown recipe {name!r}; choose one of: {', '.join(recipe_names())}")
-    return dict(json.loads(path.read_text(encoding="utf-8")))
-
-
-def _recipe_folder() -> Any:
-    return files("napari_em_autoclass.core") / "recipes"

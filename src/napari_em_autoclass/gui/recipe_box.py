@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
-from napari_em_autoclass.gui.recipe_card import GROUPS, RecipeCard
+from napari_em_autoclass.core.recipe import GROUPS, RecipeCard
 
 __all__ = ["RecipeBox"]
 

@@ -21,7 +21,7 @@ from napari_em_autoclass.gui.editors import FloatBox, IntBox
 from napari_em_autoclass.gui.fold import Fold
 from napari_em_autoclass.gui.glyphs import ACCENT, GlyphButton
 from napari_em_autoclass.gui.recipe_box import RecipeBox
-from napari_em_autoclass.gui.recipe_card import DEFAULT_CLASSES, DEFAULT_SECONDS, RecipeCard, recipe_cards
+from napari_em_autoclass.gui.recipe_card import DEFAULT_CLASSES, DEFAULT_SECONDS, DockCard, dock_cards
 from napari_em_autoclass.gui.session import RunState, Session
 from napari_em_autoclass.gui.sliders import AimSliders
 from napari_em_autoclass.gui.wishes import Wishes
@@ -48,8 +48,8 @@ class TrainingPanel(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._cards = {card.name: card for card in recipe_cards()}
-        self.recipe_box = RecipeBox(self._cards.values())
+        self._cards = {card.name: card for card in dock_cards()}
+        self.recipe_box = RecipeBox(card.card for card in self._cards.values())
         self.classes_box, self.minutes_box = IntBox(), FloatBox(digits=3)
         self.learn_button = GlyphButton("play", _BEGIN, "Learn")
         self.pause_button = GlyphButton("pause", _PAUSE)
@@ -106,7 +106,7 @@ class TrainingPanel(QWidget):
         self.advanced.close_down()
 
     @property
-    def _card(self) -> RecipeCard:
+    def _card(self) -> DockCard:
         return self._cards[self.recipe_box.currentData()]
 
     def _fill(self) -> None:
@@ -171,7 +171,7 @@ class TrainingPanel(QWidget):
 
     def _on_recipe(self) -> None:
         card = self._card
-        self.recipe_box.setToolTip(f"<qt>{card.about}</qt>")
+        self.recipe_box.setToolTip(f"<qt>{card.card.about}</qt>")
         self.sliders.set_recipe(card.weights)
         self.aims_fold.setVisible(bool(card.weights))
         self.minutes_box.setEnabled(card.seconds is not None)

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_em_autoclass.core.events import SnapshotTaken, ViewRequest
+from napari_em_autoclass.core.recipe import DEFAULT_RECIPE
 from napari_em_autoclass.core.volume import Volume
-from napari_em_autoclass.gui.recipe_card import DEFAULT_CLASSES, DEFAULT_RECIPE, DEFAULT_SECONDS
+from napari_em_autoclass.gui.recipe_card import DEFAULT_CLASSES, DEFAULT_SECONDS
 from napari_em_autoclass.gui.worker import Run
 
 if TYPE_CHECKING:
