@@ -105,7 +105,12 @@ def train(
     *,
     out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the new run, or with --resume of the old one.")],
     classes: Annotated[int | None, typer.Option(help="How many classes to tell apart.", show_default="20")] = None,
-    recipe: Annotated[str | None, typer.Option(help="Which method.", show_default="neighbour-forecast")] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="Which method, see `em-autoclass recipes`; or a .json file.", show_default="neighbour-forecast"
+        ),
+    ] = None,
     seconds: Annotated[float | None, typer.Option(help="Time to train.", show_default="240")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps to train, instead of a time.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same run.", show_default="0")] = None,
