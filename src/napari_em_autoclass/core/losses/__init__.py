@@ -23,6 +23,7 @@ from napari_em_autoclass.core.losses import (
     covariance,
     cross_correlation,
     cycle,
+    denoising,
     dense_assignment,
     forecast,
     gaussianity,
