@@ -15,6 +15,7 @@ from napari_em_autoclass.core.comparison.comparer import (
     RecipeScored,
     compared_view,
 )
+from napari_em_autoclass.core.comparison.map_scores import MapScorer
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import RunEnded, StepDone
 from napari_em_autoclass.core.run_settings import RunSettings
@@ -47,7 +48,7 @@ def test_events_of_each_training_stand_between_its_begin_and_its_row(
     volume: Volume, phantom: Any, recipes: dict[str, RunSettings]
 ) -> None:
     store = InMemory()
-    events = list(Comparer(volume, recipes, store, phantom.labels).events())
+    events = list(Comparer(MapScorer(volume, phantom.labels), recipes, store).events())
     begun = [event for event in events if isinstance(event, RecipeBegun)]
     assert [(b.recipe, b.number, b.total) for b in begun] == [("first", 1, 3), ("second", 2, 3), ("third", 3, 3)]
     kinds = [type(event) for event in events]
@@ -66,7 +67,7 @@ def test_events_of_each_training_stand_between_its_begin_and_its_row(
 
 def test_the_same_settings_give_the_same_scores(volume: Volume, recipes: dict[str, RunSettings]) -> None:
     store = InMemory()
-    list(Comparer(volume, recipes, store).events())
+    list(Comparer(MapScorer(volume), recipes, store).events())
     first, second, _ = (done.row.figures for done in store.done)
     assert first["csev"] == second["csev"]
     assert first["effective_classes"] == second["effective_classes"]
@@ -83,7 +84,7 @@ def test_a_recipe_that_fails_is_a_row_with_its_reason(
     volume: Volume, recipes: dict[str, RunSettings], error: Exception, says: str, has_details: bool
 ) -> None:
     store = InMemory(second=error)
-    list(Comparer(volume, recipes, store).events())
+    list(Comparer(MapScorer(volume), recipes, store).events())
     assert [done.row.outcome for done in store.done] == ["finished", "failed", "finished"]
     assert says in store.done[1].row.reason
     assert bool(store.done[1].details) is has_details
@@ -96,7 +97,7 @@ def test_a_collapse_is_a_row_with_the_figures_of_the_collapsed_map(volume: Volum
     bare = load_recipe("prediction-only")
     alone = alone.replace(terms=bare.terms, predictor=alone.predictor.replace(reads="student"), recipe="bare")
     store = InMemory()
-    list(Comparer(volume, {"bare": alone}, store).events())
+    list(Comparer(MapScorer(volume), {"bare": alone}, store).events())
     row = store.done[0].row
     assert row.outcome == "collapsed"
     assert row.figures["effective_classes"] < 2
@@ -107,7 +108,7 @@ def test_stopping_keeps_complete_rows_and_leaves_the_run_under_way_to_be_resumed
     volume: Volume, recipes: dict[str, RunSettings]
 ) -> None:
     store = InMemory()
-    comparer = Comparer(volume, recipes, store)
+    comparer = Comparer(MapScorer(volume), recipes, store)
     events = []
     for event in comparer.events():
         events.append(event)
@@ -120,7 +121,7 @@ def test_stopping_keeps_complete_rows_and_leaves_the_run_under_way_to_be_resumed
 
 def test_stopping_while_scoring_makes_no_row(volume: Volume, recipes: dict[str, RunSettings]) -> None:
     store = InMemory()
-    comparer = Comparer(volume, recipes, store)
+    comparer = Comparer(MapScorer(volume), recipes, store)
     for event in comparer.events():
         if isinstance(event, RecipeScored):
             comparer.stop()
@@ -129,18 +130,11 @@ def test_stopping_while_scoring_makes_no_row(volume: Volume, recipes: dict[str, 
 
 def test_closing_the_events_ends_the_training(volume: Volume, recipes: dict[str, RunSettings]) -> None:
     store = InMemory()
-    events = Comparer(volume, recipes, store).events()
+    events = Comparer(MapScorer(volume), recipes, store).events()
     while not isinstance(next(events), StepDone):
         pass
     events.close()
     assert store.done == []
-
-
-def test_labels_that_do_not_fit_are_refused_at_once(volume: Volume, recipes: dict[str, RunSettings]) -> None:
-    import numpy as np
-
-    with pytest.raises(InputError, match="differ in shape"):
-        Comparer(volume, recipes, InMemory(), np.ones((2, 3, 4), np.uint8))
 
 
 def test_what_is_shown_is_the_middle_section_and_of_a_large_one_its_middle() -> None:

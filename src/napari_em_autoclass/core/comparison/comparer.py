@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import torch
 
-from napari_em_autoclass.core.comparison.map_scores import MapScorer
 from napari_em_autoclass.core.comparison.memory import PeakMemory
 from napari_em_autoclass.core.comparison.rows import Outcome, RecipeRow
 from napari_em_autoclass.core.device import choose_device, processor_threads
@@ -27,9 +26,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_em_autoclass.core.comparison.map_scores import MapScorer
     from napari_em_autoclass.core.run_settings import RunSettings
     from napari_em_autoclass.core.trainer import Trainer
-    from napari_em_autoclass.core.volume import ArrayLike, Volume
+    from napari_em_autoclass.core.volume import Volume
 
 __all__ = ["Comparer", "ComparisonEnded", "RecipeBegun", "RecipeDone", "RecipeScored", "Store", "compared_view"]
 
@@ -104,33 +104,20 @@ class Comparer:
 
     Parameters
     ----------
-    volume : what all learn from
+    scorer : of the volume that all learn from
     recipes : settings by recipe, in the order in which they run
     store : keeps what comes out
-    labels : (Z, Y, X) integers, 0 = unlabelled; adds the scores that need them
-
-    Raises
-    ------
-    InputError
-        If the labels don't fit.
     """
 
-    def __init__(
-        self, volume: Volume, recipes: Mapping[str, RunSettings], store: Store, labels: ArrayLike | None = None
-    ) -> None:
+    def __init__(self, scorer: MapScorer, recipes: Mapping[str, RunSettings], store: Store) -> None:
         self.run_id = uuid.uuid4().hex[:12]
         self.settings: RunSettings | None = None  # of the recipe that runs now
         self.view: ViewRequest | None = None  # nobody looks while recipes are compared: pictures cost time
         self.is_paused = False
-        self._volume, self._recipes, self._store = volume, dict(recipes), store
-        self._scorer = MapScorer(volume, labels)
+        self._volume, self._recipes, self._store = scorer.volume, dict(recipes), store
+        self._scorer = scorer
         self._trainer: Trainer | None = None
         self._stop = False
-
-    @property
-    def n_sections(self) -> int:
-        """How many sections the scores are of."""
-        return self._scorer.n_sections
 
     def stop(self) -> None:
         """Ask to end soon; rows that are complete stay, and the run under way is saved."""

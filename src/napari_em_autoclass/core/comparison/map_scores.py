@@ -88,7 +88,7 @@ class MapScorer:
     """
 
     def __init__(self, volume: Volume, labels: ArrayLike | None = None) -> None:
-        self._volume = volume
+        self.volume = volume
         self._windows = chosen_windows(volume.shape_zyx)
         self._pairs = [z for z, window in self._windows.items() if _is_followed(window, self._windows.get(z + 1))]
         self._truth = None if labels is None else self._read_truth(labels)
@@ -111,13 +111,13 @@ class MapScorer:
         dict
             Figures by the keys of `rows.COLUMNS`; those of labels only where there are labels.
         """
-        working = model.working(self._volume)
+        working = model.working(self.volume)
         maps: dict[int, NDArray[np.uint8]] = {}
         for z, box in self._windows.items():
             yield len(maps) / len(self._windows)
             maps[z] = model.classify(working, ViewRequest(z, box.y0, box.y1, box.x0, box.x1)).classes
         figures = self._without_labels(maps, model.settings.n_classes)
-        figures["stability"] = stability(model, self._volume)
+        figures["stability"] = stability(model, self.volume)
         if self._truth is not None:
             figures |= self._with_labels(maps, model.settings.n_classes, self._truth)
         return figures
@@ -147,7 +147,7 @@ class MapScorer:
         figures = {key: float(scores[key]) for key in _LABELLED}
         _, height, width = next(iter(self._windows.values())).shape
         pairs = [self._placed(box) for box in sample_pairs((len(self._pairs) + 1, height, width), (256, 256))]
-        relations = count_relations(lambda box: self._part(maps, box), self._volume, n_classes, pairs)
+        relations = count_relations(lambda box: self._part(maps, box), self.volume, n_classes, pairs)
         groups = MergeTree.of(relations).cut(GROUPS)
         figures[f"merged_miou_at_{GROUPS}_groups"] = float(score_counts(grouped_counts(counts, groups))["merged_miou"])
         return figures
@@ -159,7 +159,7 @@ class MapScorer:
         found = []
         for box in sample_boxes((len(self._pairs) + 1, height, width)):
             pair = self._placed(Box(box.z0, box.z0 + 2, box.y0, box.y1, box.x0, box.x1))
-            sections = self._volume.read(pair)
+            sections = self.volume.read(pair)
             found.append((pair, tuple(held_out_features(section).reshape(len(CHANNELS), -1) for section in sections)))
         return found
 
@@ -177,9 +177,9 @@ class MapScorer:
 
     def _read_truth(self, labels: ArrayLike) -> NDArray[Any]:
         truth = open_ids(labels, "labels")
-        if truth.shape_zyx != self._volume.shape_zyx:
+        if truth.shape_zyx != self.volume.shape_zyx:
             raise InputError(
-                f"labels {truth.shape_zyx} and stack {self._volume.shape_zyx} differ in shape; choose its own labels"
+                f"labels {truth.shape_zyx} and stack {self.volume.shape_zyx} differ in shape; choose its own labels"
             )
         read = np.stack([read_ids(truth, box, _LARGEST_LABEL)[0] for box in self._windows.values()])
         score_counts(count_with_labels(np.ones(read.shape, np.uint8), read))  # complains now, not after an hour
@@ -201,7 +201,8 @@ def stability(model: Model, volume: Volume) -> float:
     for number, box in enumerate(boxes, start=1):
         # A square with its surroundings, a multiple of every stride a network may have.
         side, y0, x0 = _STABILITY_SIDE_PX + 2 * _HALO_PX, box.y0 - _HALO_PX, box.x0 - _HALO_PX
-        image = torch.from_numpy(working.read(Box(box.z0, box.z0 + 1, y0, y0 + side, x0, x0 + side)))[None]
+        wide = Box(box.z0, box.z0 + 1, y0, y0 + side, x0, x0 + side)
+        image = torch.from_numpy(working.read_with_context(wide, model.classifier.context))[None]
         device = next(iter(model.classifier.state_dict().values())).device
         changed = turn(change_contrast(image, ViewSettings(), generator), number)
         plain, other = (model.classifier(view.to(device)).argmax(dim=1) for view in (image, changed))
