@@ -91,6 +91,7 @@ class Bright:
 
     stride = 4
     radius_px = 0
+    context = 0
 
     def __call__(self, image: Any) -> Any:
         import torch

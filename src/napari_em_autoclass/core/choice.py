@@ -39,7 +39,7 @@ _HALO_PX = 64
 
 @dataclass(frozen=True)
 class _Patch:
-    """A patch with its surroundings (1, 1, H, W), and held-out features (C, N) of it and of the next section."""
+    """A patch with its surroundings (1, C, H, W), and held-out features (C, N) of it and of the next section."""
 
     image: Tensor
     inner: tuple[slice, slice]
@@ -55,7 +55,7 @@ def choose(working: WorkingVolume, made: Mapping[str, nn.Module]) -> str:
     working : the volume
     made : classifiers in evaluation mode by name, the one that stands first
     """
-    judge = Judge(working)
+    judge = Judge(working, max(_context(classifier) for classifier in made.values()))
     return clearly_best({name: judge.score(classifier) for name, classifier in made.items()})
 
 
@@ -65,19 +65,23 @@ class Judge:
     Parameters
     ----------
     working : the volume, of at least two sections
+    context : sections on either side of a patch that are kept for classifiers that see them
     """
 
-    def __init__(self, working: WorkingVolume) -> None:
-        self._patches = [_patch(working, box) for box in sample_boxes(working.shape_zyx, _N_PATCHES, _SIDE_PX)]
+    def __init__(self, working: WorkingVolume, context: int = 0) -> None:
+        boxes = sample_boxes(working.shape_zyx, _N_PATCHES, _SIDE_PX)
+        self._patches = [_patch(working, box, context) for box in boxes]
+        self._context = context
 
     @torch.no_grad()
     def score(self, classifier: nn.Module) -> float:
         """Return the cross-slice explained variance, 0 to 1, of a classifier in evaluation mode."""
         device = next(iter(classifier.state_dict().values())).device
-        maps = [
-            classifier(patch.image.to(device)).argmax(dim=1)[0][patch.inner].flatten().cpu().numpy()
-            for patch in self._patches
-        ]
+        unseen = self._context - _context(classifier)
+        maps = []
+        for patch in self._patches:
+            image = patch.image[:, unseen : patch.image.shape[1] - unseen].to(device)
+            maps.append(classifier(image).argmax(dim=1)[0][patch.inner].flatten().cpu().numpy())
         same, following = (
             np.concatenate([getattr(patch, side) for patch in self._patches], axis=1) for side in ("same", "following")
         )
@@ -96,13 +100,18 @@ def clearly_best(scores: Mapping[str, float]) -> str:
     return best if scores[best] > scores[names[0]] + MARGIN else names[0]
 
 
-def _patch(working: WorkingVolume, box: Box) -> _Patch:
+def _context(classifier: nn.Module) -> int:
+    return int(getattr(classifier, "context", 0))
+
+
+def _patch(working: WorkingVolume, box: Box, context: int) -> _Patch:
     pair = working.read(replace(box, z1=box.z0 + 2))  # (2, h, w)
     same, following = (held_out_features(section).reshape(len(CHANNELS), -1) for section in pair)
     height, width = box.shape[1:]
     # A multiple of every stride a network may have.
     rows, columns = (-(-(n + 2 * _HALO_PX) // 64) * 64 for n in (height, width))
     y0, x0 = box.y0 - _HALO_PX, box.x0 - _HALO_PX
-    image = torch.from_numpy(working.read(Box(box.z0, box.z0 + 1, y0, y0 + rows, x0, x0 + columns)))[None]
+    wide = Box(box.z0, box.z0 + 1, y0, y0 + rows, x0, x0 + columns)
+    image = torch.from_numpy(working.read_with_context(wide, context))[None]
     inner = (slice(_HALO_PX, _HALO_PX + height), slice(_HALO_PX, _HALO_PX + width))
     return _Patch(image, inner, same, following)

@@ -191,7 +191,8 @@ def _numbers_at(
     others = []
     for index, (z, y, x) in enumerate(tiles.tolist()):
         report(index / len(tiles))
-        image = working.read(Box(z, z + 1, y - halo, y + grid.height + halo, x - halo, x + grid.width + halo))
+        box = Box(z, z + 1, y - halo, y + grid.height + halo, x - halo, x + grid.width + halo)
+        image = working.read_with_context(box, model.classifier.context)
         found = numbers(model.classifier, torch.from_numpy(image)[None].to(device))[0]  # (F, h, w)
         here = np.flatnonzero(tile_of.ravel()[: len(at)] == index)
         high, wide = (min(side, n - low) for side, n, low in zip(sides[1:], working.shape_zyx[1:], (y, x), strict=True))

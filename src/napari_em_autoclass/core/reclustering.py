@@ -59,7 +59,7 @@ def recluster(
     ----------
     student : in evaluation mode; its embedding and head are replaced
     previous : what named the classes until now (may be `student` itself)
-    stacks : tiles (3, 1, H, W), the section in the middle of its nearest neighbours, normalised
+    stacks : tiles (3, C, H, W), the section in the middle of its nearest neighbours, normalised; C as `student` sees it
     seed : of the sample and of k-means
     smoothing_px : search clusters afresh, in the embedding smoothed at these distances, see
         `edge_smoothing.smoothing_steps_px`; without it the old classes' centres are moved, which takes a fraction of
@@ -114,10 +114,11 @@ def set_at_random(student: ForecastClassifier, stacks: Sequence[Tensor], seed: i
 def _named(
     previous: ForecastClassifier | FilterClassifier, section: Tensor, features: Tensor, pixels: Tensor
 ) -> Tensor:
-    """Return the classes (n,) that `previous` gives to the sampled pixels of a section (1, 1, H, W)."""
+    """Return the classes (n,) that `previous` gives to the sampled pixels of a section (1, C, H, W)."""
     if isinstance(previous, ForecastClassifier):  # the network itself: its features are there already
         return torch.as_tensor(previous.classify(features.flatten(2)[:, :, pixels, None]).argmax(dim=1).flatten())
-    return torch.as_tensor(_inner(previous(section)).argmax(dim=1).flatten()[pixels])
+    alone = section[:, section.shape[1] // 2, None]  # the filters see one section
+    return torch.as_tensor(_inner(previous(alone)).argmax(dim=1).flatten()[pixels])
 
 
 def _inner(tile: Tensor) -> Tensor:

@@ -46,12 +46,23 @@ class Region:
     textons: Tensor
     drift: Tensor
 
-    def sections(self, place: TilePlace, size: int, offsets: Sequence[int]) -> Tensor:
-        """Return the sections (S', 1, size, size) float32 of a tile at `offsets` from its middle.
+    def sections(self, place: TilePlace, size: int, offsets: Sequence[int], context: int = 0) -> Tensor:
+        """Return the sections (S', 2 * context + 1, size, size) float32 of a tile at `offsets` from its middle.
 
-        Shifted sections are cut where the tile's content lies in them; beyond the region their edge is repeated.
+        Shifted sections are cut where the tile's content lies in them; beyond the region their edge is repeated.  Each
+        stands between its own `context` sections on either side, as they lie: a network that sees them does so too when
+        a stack is classified.
         """
-        return torch.stack([self._cut(self.image, place, size, offset)[0] for offset in offsets])[:, None].float()
+        beside = range(-context, context + 1)
+        cuts = [self._cut(self.image, place, size, offset, b)[0] for offset in offsets for b in beside]
+        return torch.stack(cuts).reshape(len(offsets), len(beside), size, size).float()
+
+    def with_context(self, z: int, context: int) -> Tensor:
+        """Return section `z` between `context` sections on either side, (2 * context + 1, H, W) float16.
+
+        At the ends of the region the end section stands for those that are missing.
+        """
+        return self.image[torch.arange(z - context, z + context + 1).clamp(0, len(self.image) - 1)]
 
     def labels(self, maps: Tensor, place: TilePlace, size: int, offset: int) -> Tensor:
         """Return the part (size, size) int64 of the label maps (S, H, W) that belongs to a tile.
@@ -73,14 +84,18 @@ class Region:
         dy, dx = (self.drift[z + offset] - self.drift[z]).tolist()
         return int(dy), int(dx)
 
-    def _cut(self, maps: Tensor, place: TilePlace, size: int, offset: int) -> tuple[Tensor, Tensor]:
-        """Return a tile's part (size, size) of the section at `offset`, and which of its pixels are inside."""
+    def _cut(self, maps: Tensor, place: TilePlace, size: int, offset: int, beside: int = 0) -> tuple[Tensor, Tensor]:
+        """Return a tile's part (size, size) of the section at `offset`, and which of its pixels are inside.
+
+        With `beside`, of the section so many further on, at the same pixels.
+        """
         z, y, x = place
         dy, dx = self._shift(z, offset)
         height, width = maps.shape[1:]
         rows, columns = torch.arange(size) + (y + dy), torch.arange(size) + (x + dx)
         inside_y, inside_x = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
-        cut = maps[z + offset][rows.clamp(0, height - 1)[:, None], columns.clamp(0, width - 1)[None, :]]
+        section = maps[min(max(z + offset + beside, 0), len(maps) - 1)]
+        cut = section[rows.clamp(0, height - 1)[:, None], columns.clamp(0, width - 1)[None, :]]
         return cut, inside_y[:, None] & inside_x[None, :]
 
 

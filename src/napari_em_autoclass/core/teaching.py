@@ -99,7 +99,7 @@ def region_classes(
         seen = {s: values for s, values in seen.items() if s >= z - near}
         for s in (z, z + near):
             if s < n_sections and s not in seen:
-                seen[s] = _seen(teacher, region.image[s], device)
+                seen[s] = _seen(teacher, region.with_context(s, teacher.context), device)
         features, forecast = seen[z]
         # At the ends of a region its own section stands for the one that is missing.
         below, above = (
@@ -118,9 +118,9 @@ def _classes(teacher: ForecastClassifier, features: Tensor, forecast: Tensor, sm
 
 @torch.no_grad()
 def _seen(teacher: ForecastClassifier, image: Tensor, device: Device) -> tuple[Tensor, Tensor]:
-    height, width = image.shape
+    height, width = image.shape[1:]
     extra = (-width % teacher.stride, -height % teacher.stride)
-    wide = pad(image[None, None].float(), (0, extra[0], 0, extra[1]), mode="replicate").to(device.name)
+    wide = pad(image[None].float(), (0, extra[0], 0, extra[1]), mode="replicate").to(device.name)
     with autocast(device):
         features = teacher.features(wide)[..., :height, :width].float()
     return features[0], teacher.forecast(features)[0]

@@ -28,10 +28,11 @@ __all__ = ["DrawnTiles", "TileSource"]
 class DrawnTiles:
     """Tiles of one step, turned at random.
 
-    `sections` (B, S, 1, H, W) are the middle section and, if asked for, its neighbours in the order of
-    `TileSource.neighbours`; `pixels` (B, n) index the flattened H x W; `textons` maps a section offset to the textons
-    (B * n,) at these pixels; `classes` (B, S, H, W) int64 are class maps of the same sections, if there are any.
-    Textons and classes are `regions.UNKNOWN` outside.
+    `sections` (B, S, C, H, W) are the middle section and, if asked for, its neighbours in the order of
+    `TileSource.neighbours`, each in the middle of the C sections that the network sees (1 as a rule); `pixels` (B, n)
+    index the flattened H x W; `textons` maps a section offset to the textons (B * n,) at these pixels; `classes`
+    (B, S, H, W) int64 are class maps of the same sections, if there are any.  Textons and classes are `regions.UNKNOWN`
+    outside.
     """
 
     sections: Tensor
@@ -62,6 +63,7 @@ class TileSource:
         self._working = working
         self._plan = RegionPlan(working.shape_zyx, settings.tiles, max(self.offsets), settings.seed)
         self._capacity = settings.tiles.n_regions
+        self._context = settings.classifier.context
         self._reach_nm = settings.tiles.shift_nm
         self._pool: RegionPool | None = None
 
@@ -99,7 +101,8 @@ class TileSource:
         sections, textons = [], dict[int, list[Tensor]]()
         classes = []
         for (region, r, place), symmetry, at in zip(chosen, symmetries, pixels, strict=True):
-            sections.append(turn(region.sections(place, size, offsets if with_neighbours else (0,)), symmetry))
+            shown = offsets if with_neighbours else (0,)
+            sections.append(turn(region.sections(place, size, shown, self._context), symmetry))
             for offset in offsets:
                 labels = turn(region.labels(region.textons, place, size, offset), symmetry)
                 textons.setdefault(offset, []).append(labels.flatten()[at])
@@ -114,11 +117,12 @@ class TileSource:
         )
 
     def triples(self, settings: RunSettings, step: int, n_tiles: int, rng: np.random.Generator) -> list[Tensor]:
-        """Return tiles (3, 1, H, W) to cluster on: a section between its nearest neighbours."""
+        """Return tiles (3, C, H, W) to cluster on: a section between its nearest neighbours."""
         regions = self.regions(step)
         near = self.offsets[0]
         places = self._places(regions, settings, n_tiles, rng)
-        return [regions[r].sections(place, settings.tiles.size_px, (-near, 0, near)) for r, place in places]
+        size, offsets = settings.tiles.size_px, (-near, 0, near)
+        return [regions[r].sections(place, size, offsets, self._context) for r, place in places]
 
     def regions(self, step: int) -> list[Region]:
         """Return the regions in memory at `step`."""

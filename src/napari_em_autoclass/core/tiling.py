@@ -32,7 +32,7 @@ _MAX_NUMBERS = 16_000_000
 
 
 class Classifier(Protocol):
-    """What turns normalised sections (N, 1, H, W) into logits (N, K, H, W)."""
+    """What turns normalised sections (N, 2 * context + 1, H, W) into logits (N, K, H, W)."""
 
     @property
     def stride(self) -> int:
@@ -41,6 +41,10 @@ class Classifier(Protocol):
     @property
     def radius_px(self) -> int:
         """How far from a pixel its class looks, in pixels."""
+
+    @property
+    def context(self) -> int:
+        """Sections above and below that are seen beside the one to classify."""
 
     def __call__(self, image: Tensor, /) -> Tensor:
         """Return logits."""
@@ -108,7 +112,8 @@ def classify_tile(
     z, y, x = place
     fy, fx = working.factors_yx
     halo = grid.halo
-    image = working.read(Box(z, z + 1, y - halo, y + grid.height + halo, x - halo, x + grid.width + halo))
+    box = Box(z, z + 1, y - halo, y + grid.height + halo, x - halo, x + grid.width + halo)
+    image = working.read_with_context(box, classifier.context)  # (C, H + 2 halo, W + 2 halo)
     logits = classifier(
         torch.from_numpy(image)[None].to(_device_of(classifier))
     ).float()  # (1, K, H + 2 halo, W + 2 halo)

@@ -45,14 +45,14 @@ def turn_back(tiles: Tensor, symmetry: int) -> Tensor:
 
 
 def change_contrast(image: Tensor, settings: ViewSettings, generator: torch.Generator) -> Tensor:
-    """Return a photometric view of `image` (N, 1, H, W): each of the N sections has its own draw.
+    """Return a photometric view of `image` (N, C, H, W): each of the N x C sections has its own draw.
 
     Random numbers are drawn on the CPU, so that a run is the same on every device.
     """
-    n = len(image)
+    n, c = image.shape[:2]
 
     def draw(low: float, high: float) -> Tensor:
-        return (torch.rand((n, 1, 1, 1), generator=generator) * (high - low) + low).to(image.device)
+        return (torch.rand((n, c, 1, 1), generator=generator) * (high - low) + low).to(image.device)
 
     out = image * draw(1 - settings.gain, 1 + settings.gain) + draw(-settings.offset, settings.offset)
     # Gamma on normalised values: x + g x|x| / 4 keeps order for |x| < 2 / g and the centre where it is.

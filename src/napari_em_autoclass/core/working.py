@@ -6,7 +6,7 @@ which is what lets predictions of neighbouring blocks meet without a seam.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -65,6 +65,20 @@ class WorkingVolume:
         y0, x0 = int(rows.min()), int(columns.min())
         block = self._binned(Box(box.z0, box.z1, y0, int(rows.max()) + 1, x0, int(columns.max()) + 1))
         return block[:, (rows - y0)[:, None], (columns - x0)[None, :]]
+
+    def read_with_context(self, box: Box, context: int) -> NDArray[np.float32]:
+        """Return the section of `box` between `context` sections on either side of it, (2 * context + 1, h, w).
+
+        At the ends of the stack the end section stands for those that are missing.
+
+        Raises
+        ------
+        InputError
+            As `read`.
+        """
+        low, high = max(box.z0 - context, 0), min(box.z1 + context, self.shape_zyx[0])
+        block = self.read(replace(box, z0=low, z1=high))
+        return block[np.arange(box.z0 - context, box.z1 + context).clip(low, high - 1) - low] if context else block
 
     def _binned(self, box: Box) -> NDArray[np.float32]:
         fy, fx = self.factors_yx

@@ -32,6 +32,9 @@ class FilterClassifier(nn.Module):
         self.register_buffer("centres", torch.zeros(n_classes, channels))
         self.register_buffer("temperature", torch.ones(()))
 
+    context = 0
+    """Sections above and below that are seen beside the one to classify."""
+
     @property
     def stride(self) -> int:
         """Sides of the input must be multiples of this."""

@@ -11,12 +11,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 
-from napari_em_autoclass.core.classifier.unet2d import UNet2d
+from napari_em_autoclass.core.classifier.backbones import make_backbone
+from napari_em_autoclass.core.classifier.settings import ClassifierSettings
 from napari_em_autoclass.core.filters import FilterBank
-from napari_em_autoclass.core.settings import Settings
+from napari_em_autoclass.core.heads import make_head
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,33 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["ClassifierSettings", "ForecastClassifier"]
 
 
-class ClassifierSettings(Settings):
-    """Size of the network and of what it foretells."""
-
-    width: int = Field(16, ge=4, le=256)
-    """Channels of the network at full resolution; more is slower and finer."""
-    depth: int = Field(4, ge=1, le=6)
-    """Levels of the network; one more doubles how far around a pixel it looks."""
-    n_features: int = Field(32, ge=4, le=512)
-    """Numbers that describe a pixel before its class is chosen."""
-    n_textons: int = Field(64, ge=2, le=254)
-    """Textures told apart in the neighbouring sections that are to be foretold."""
-    filter_scales_nm: tuple[PositiveFloat, ...] = Field((8.0, 16.0, 32.0, 64.0), min_length=1, max_length=8)
-    """Scales of the filters whose clusters are the textures."""
-    forecast_share: float = Field(0.5, ge=0, le=1, json_schema_extra={"step": 0.05})
-    """How much the forecasts count beside the features when pixels are sorted into classes."""
-    filter_share: float = Field(0.5, ge=0, le=1, json_schema_extra={"step": 0.05})
-    """How much the fixed filters count among the features, beside those that are learned."""
-    smoothing_nm: float = Field(32.0, ge=0, le=1000, json_schema_extra={"step": 8.0, "unit": "nm"})
-    """How far pixels that mean much the same are averaged before classes are made; 0 averages nothing."""
-
-
 class ForecastClassifier(nn.Module):
     """One section in, K-way logits out, in one pass.
 
     Parameters
     ----------
-    settings : sizes
+    settings : kinds and sizes
     n_classes : K
     n_offsets : how many distances to neighbouring sections are foretold
     sigmas_px : scales of the filters beside the network, working pixels; none by default
@@ -62,14 +41,16 @@ class ForecastClassifier(nn.Module):
         self, settings: ClassifierSettings, n_classes: int, n_offsets: int, sigmas_px: tuple[float, ...] = ()
     ) -> None:
         super().__init__()
-        self.backbone = UNet2d(settings.width, settings.depth, settings.n_features)
+        self.backbone = make_backbone(settings, sigmas_px)
         self.bank = FilterBank(sigmas_px) if sigmas_px else None
         n_responses = self.bank.n_channels if self.bank else 0
         n_features = settings.n_features + n_responses
         self.own = nn.Conv2d(n_features, settings.n_textons, 1)
         self.neighbours = nn.ModuleList(nn.Conv2d(n_features, settings.n_textons, 1) for _ in range(n_offsets))
         n_embedding = n_features + settings.n_textons
-        self.head = nn.Conv2d(n_embedding, n_classes, 1)
+        self.head = make_head(
+            settings.head, n_embedding, n_classes, settings.head_temperature, settings.slot_iterations
+        )
         self._settings = settings
         self.mean: Tensor
         self.scale: Tensor
@@ -86,17 +67,26 @@ class ForecastClassifier(nn.Module):
         return self.backbone.stride
 
     @property
+    def context(self) -> int:
+        """Sections above and below that are seen beside the one to classify."""
+        return self.backbone.context
+
+    @property
     def radius_px(self) -> int:
         """How far from a pixel its class looks, in pixels."""
         return max(self.backbone.radius_px, self.bank.radius_px if self.bank else 0)
 
     def features(self, image: Tensor) -> Tensor:
-        """Return features (N, D, H, W) of normalised sections (N, 1, H, W): the learned ones, then the filters'."""
+        """Return features (N, D, H, W) of normalised sections (N, C, H, W): the learned ones, then the filters'.
+
+        C is ``2 * context + 1``: the section, between those around it if the network sees any.
+        """
         learned = torch.as_tensor(self.backbone(image))
         if self.bank is None:
             return learned
         with torch.no_grad():
-            responses = (self.bank(image) - self.bank_mean[:, None, None]) / self.bank_scale[:, None, None]
+            middle = image[:, self.context : self.context + 1]
+            responses = (self.bank(middle) - self.bank_mean[:, None, None]) / self.bank_scale[:, None, None]
         return torch.cat([learned, responses.to(learned.dtype)], dim=1)
 
     @torch.no_grad()
@@ -126,7 +116,7 @@ class ForecastClassifier(nn.Module):
         return torch.as_tensor(self.head(self.embed(features)))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return logits (N, K, H, W) of normalised sections (N, 1, H, W)."""
+        """Return logits (N, K, H, W) of normalised sections (N, C, H, W), see `features`."""
         return self.classify(self.features(image))
 
     @torch.no_grad()
@@ -155,7 +145,5 @@ class ForecastClassifier(nn.Module):
 
     @torch.no_grad()
     def set_centres(self, centres: Tensor, temperature: float) -> None:
-        """Make the head the nearest-centre rule for `centres` (K, D + T) in the embedding."""
-        self.head.weight.copy_((centres / temperature)[:, :, None, None])
-        assert self.head.bias is not None
-        self.head.bias.copy_(-0.5 * (centres**2).sum(dim=1) / temperature)
+        """Make `centres` (K, D + T) of the embedding the classes: the nearest-centre rule, or the head's form of it."""
+        self.head.set_centres(centres, temperature)

@@ -38,6 +38,11 @@ class ProbeClassifier(nn.Module):
         self.register_buffer("bias", bias)
 
     @property
+    def context(self) -> int:
+        """Sections above and below that are seen beside the one to classify."""
+        return self.base.context
+
+    @property
     def stride(self) -> int:
         """Sides of the input must be multiples of this."""
         return self.base.stride
@@ -50,28 +55,46 @@ class ProbeClassifier(nn.Module):
     @torch.no_grad()
     def forward(self, image: Tensor) -> Tensor:
         """Return logits (N, C, H, W) of normalised sections (N, 1, H, W)."""
-        found = numbers(self.base, image)
-        return torch.einsum("nfhw,cf->nchw", found, self.weight) + self.bias[:, None, None]
+        embedding, probs = _known(self.base, image)
+        n = embedding.shape[1]
+        own, *around, of_probs = torch.split(self.weight, [*[n] * (1 + len(AROUND_PX)), probs.shape[1]], dim=1)
+        # The mean of a sum is the sum of means: C maps are averaged here and not the whole embedding.
+        logits = _weighed(embedding, own) + _weighed(probs, of_probs) + self.bias[:, None, None]
+        for side, weight in zip(AROUND_PX, around, strict=True):
+            logits = logits + _averaged(_weighed(embedding, weight), side)
+        return logits
 
 
 @torch.no_grad()
 def numbers(base: FilterClassifier | ForecastClassifier, image: Tensor) -> Tensor:
     """Return what `base` knows of each pixel (N, F, H, W): embedding, its averages around, class probabilities."""
-    if isinstance(base, FilterClassifier):
-        embedding, logits = base.responses(image), base(image)
-    else:
-        features = base.features(image)
-        embedding, logits = base.embed(features), base.classify(features)
-    around = [_averaged(embedding, side) for side in AROUND_PX]
-    return torch.cat([embedding, *around, logits.float().softmax(dim=1)], dim=1)
+    embedding, probs = _known(base, image)
+    return torch.cat([embedding, *(_averaged(embedding, side) for side in AROUND_PX), probs], dim=1)
 
 
 def n_numbers_of(base: FilterClassifier | ForecastClassifier) -> int:
     """Return F, how many numbers `numbers` gives for a pixel."""
     side = base.stride * max(1, -(-2 * max(AROUND_PX) // base.stride))
     device = next(iter(base.buffers())).device
-    return int(numbers(base, torch.zeros(1, 1, side, side, device=device)).shape[1])
+    return int(numbers(base, torch.zeros(1, 2 * base.context + 1, side, side, device=device)).shape[1])
 
 
-def _averaged(embedding: Tensor, side: int) -> Tensor:
-    return avg_pool2d(pad(embedding, (side // 2,) * 4, mode="replicate"), side, stride=1)
+def _known(base: FilterClassifier | ForecastClassifier, image: Tensor) -> tuple[Tensor, Tensor]:
+    """Return embedding (N, E, H, W) and class probabilities (N, K, H, W)."""
+    if isinstance(base, FilterClassifier):
+        embedding, logits = base.responses(image), base(image)
+    else:
+        features = base.features(image)
+        embedding, logits = base.embed(features), base.classify(features)
+    return embedding.float(), logits.float().softmax(dim=1)
+
+
+def _weighed(values: Tensor, weight: Tensor) -> Tensor:
+    return torch.einsum("nfhw,cf->nchw", values, weight)
+
+
+def _averaged(values: Tensor, side: int) -> Tensor:
+    """Return the means over squares of `side` pixels, along one axis after the other; the edge is repeated."""
+    half = side // 2
+    wide = avg_pool2d(pad(values, (half, half, 0, 0), mode="replicate"), (1, side), stride=1)
+    return avg_pool2d(pad(wide, (0, 0, half, half), mode="replicate"), (side, 1), stride=1)

@@ -14,26 +14,27 @@ __all__ = ["UNet2d"]
 
 
 class UNet2d(nn.Module):
-    """Map sections (N, 1, H, W) to features (N, D, H, W); H and W must be multiples of ``2 ** (depth - 1)``.
+    """Map sections (N, C, H, W) to features (N, D, H, W); H and W must be multiples of ``2 ** (depth - 1)``.
 
     Parameters
     ----------
     width : channels at full resolution; doubled at each coarser level
     depth : number of levels
     n_features : D
+    n_sections : C, odd; the middle one is described, the others help (a "2.5D" network)
 
     Notes
     -----
     Source: Ronneberger et al. 2015, with batch norm and bilinear upsampling, and fewer channels.
     """
 
-    def __init__(self, width: int, depth: int, n_features: int) -> None:
+    def __init__(self, width: int, depth: int, n_features: int, n_sections: int = 1) -> None:
         super().__init__()
         widths = [width * 2**level for level in range(depth)]
-        self.down = nn.ModuleList(_block(i, o) for i, o in zip([1, *widths], widths, strict=False))
+        self.down = nn.ModuleList(_block(i, o) for i, o in zip([n_sections, *widths], widths, strict=False))
         self.up = nn.ModuleList(_block(widths[i] + widths[i + 1], widths[i]) for i in reversed(range(depth - 1)))
         self.last = nn.Conv2d(width, n_features, 1)
-        self.depth = depth
+        self.depth, self.context = depth, n_sections // 2
         # Channels last in memory: a third faster on processors, and what tensor cores want.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -50,7 +51,7 @@ class UNet2d(nn.Module):
         return sum(2**level * (2 if level == self.depth - 1 else 6) for level in range(self.depth))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return features (N, D, H, W) of normalised sections (N, 1, H, W)."""
+        """Return features (N, D, H, W) of normalised sections (N, C, H, W)."""
         skips = []
         x = image.contiguous(memory_format=torch.channels_last)
         for level, block in enumerate(self.down):
