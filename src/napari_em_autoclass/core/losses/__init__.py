@@ -29,6 +29,7 @@ from napari_em_autoclass.core.losses import (
     gaussianity,
     invariance,
     koleo,
+    latent_blocks,
     mutual_information,
     neural_cut,
     prediction,
