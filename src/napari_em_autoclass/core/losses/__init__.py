@@ -30,6 +30,7 @@ from napari_em_autoclass.core.losses import (
     invariance,
     koleo,
     latent_blocks,
+    latent_section,
     mutual_information,
     neural_cut,
     prediction,
