@@ -73,7 +73,8 @@ def displaced_information_loss(
 ) -> Tensor:
     """Return minus the mutual information of pixels and those up to `shift_px` away, averaged over displacements.
 
-    A class then has to say something of the pixels around it too, which favours regions over speckle.
+    A class then has to say something of the pixels around it too, which favours regions over speckle.  Source: Ji et
+    al. 2019, its form for segmentation, "uncollapsed": averaged is the information of a displacement, not the joint.
 
     Parameters
     ----------
@@ -86,8 +87,6 @@ def displaced_information_loss(
     -------
     Tensor, scalar, in nats
         ``-ln K`` at best, where each class is balanced, certain and reaches further than the displacement.
-
-    Source: Ji et al. 2019, eq. 5 and its "uncollapsed" form, which averages the information and not the joint.
     """
     rows_a, rows_b, stride = _flattened(a, mask, shift_px), _flattened(b, mask, shift_px), a.shape[-1] + shift_px
     n = rows_a.shape[1]

@@ -33,15 +33,13 @@ def centred_targets(logits: Tensor, centre: Tensor, temperature: float) -> Tenso
     """Return ``softmax((logits - centre) / temperature)``, shape (N, K).
 
     Taking the centre off holds the classes in balance, a temperature below 1 makes the pixels sure; either alone
-    collapses.
+    collapses.  Source: Caron et al. 2021, "Emerging properties in self-supervised vision transformers" (DINO), alg. 1.
 
     Parameters
     ----------
     logits : (N, K) of the teacher
     centre : (K,), see `moved_centre`
     temperature : above 0
-
-    Source: Caron et al. 2021, "Emerging properties in self-supervised vision transformers" (DINO), alg. 1.
     """
     return ((logits - centre) / temperature).softmax(dim=1)
 
@@ -56,13 +54,13 @@ def moved_centre(centre: Tensor, logits: Tensor, momentum: float) -> Tensor:
 def reweighted_targets(log_p: Tensor, way: Reweighting) -> Tensor:
     """Return the class probabilities of pixels, made surer or more even, shape (N, K).
 
+    Source: Xie et al. 2016 (DEC), eq. 3; Ghasedi Dizaji et al. 2017 (DEPICT).
+
     Parameters
     ----------
     log_p : (N, K) logarithms of class probabilities
     way : "sure" gives ``p^2 / f`` and "even" ``p / sqrt(f)``, each divided by its sum over classes, where ``f`` is the
         class's sum over pixels.  With rows that are all the same "sure" leaves them, "even" pulls them to equal use.
-
-    Source: Xie et al. 2016 (DEC), eq. 3; Ghasedi Dizaji et al. 2017 (DEPICT).
     """
     log_use = log_p.logsumexp(dim=0)  # (K,)
     return ((2 * log_p - log_use) if way == "sure" else (log_p - 0.5 * log_use)).softmax(dim=1)
