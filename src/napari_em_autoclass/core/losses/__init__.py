@@ -35,6 +35,7 @@ from napari_em_autoclass.core.losses import (
     neural_cut,
     prediction,
     reconstruction,
+    section_statistics,
     self_distillation,
     self_training,
     soft_cut,
