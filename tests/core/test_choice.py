@@ -47,3 +47,25 @@ def test_what_is_clearly_better_is_chosen(working: WorkingVolume) -> None:
 def test_near_equals_leave_the_first() -> None:
     assert clearly_best({"network": 0.2, "filters": 0.2 + MARGIN * 0.9}) == "network"
     assert clearly_best({"network": 0.2, "before": 0.24, "filters": 0.25}) == "filters"
+
+
+class Sectioned(nn.Module):
+    """Sorts by the grey value of the section above or below."""
+
+    context = 1
+
+    def __init__(self, channel: int) -> None:
+        super().__init__()
+        self.register_buffer("levels", torch.linspace(-1.5, 1.5, 6))
+        self.channel = channel
+
+    def forward(self, image: Tensor) -> Tensor:
+        assert image.shape[1] == 3
+        return -((image[:, self.channel, None] - self.levels[:, None, None]) ** 2)  # type: ignore[operator]
+
+
+def test_classifiers_that_see_more_sections_are_judged_beside_others(working: WorkingVolume) -> None:
+    judge = Judge(working, context=1)
+    assert judge.score(ByGrey(6)) == judge.score(Sectioned(1)) == Judge(working).score(ByGrey(6))
+    assert judge.score(Sectioned(2)) != judge.score(Sectioned(1))
+    assert choose(working, {"network": ByGrey(6), "other": Sectioned(1)}) == "network"

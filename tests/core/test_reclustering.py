@@ -135,3 +135,13 @@ def test_identical_pixels_give_finite_centres() -> None:
     assert np.isfinite(centres).all()
     assert within == pytest.approx(0, abs=1e-6)
     assert len(labels) == 20
+
+
+def test_filters_name_the_classes_of_a_network_that_sees_three_sections(
+    sketch: FilterClassifier, stacks: list[Tensor]
+) -> None:
+    torch.manual_seed(0)
+    settings = ClassifierSettings(backbone="unet25d", width=4, depth=2, n_features=6, n_textons=8)
+    student = ForecastClassifier(settings, K, 1).eval()
+    result = recluster(student, sketch, [stack.expand(-1, 3, -1, -1) for stack in stacks], 0)
+    assert sum(result.usage) == pytest.approx(1)

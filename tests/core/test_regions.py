@@ -128,3 +128,23 @@ def test_values_are_brought_above_a_section() -> None:
     found = region.above(values, 0, 1)
     assert torch.equal(found[0, :38, 3:], values[0, 2:, :37])
     assert region.above(values, 1, 0) is values
+
+
+def test_a_section_is_shown_between_those_around_it() -> None:
+    region = shifted_region()
+    found = region.sections((1, 8, 10), 16, (0, -1), context=1)
+    assert found.shape == (2, 3, 16, 16)
+    assert torch.equal(found[:, 1:2], region.sections((1, 8, 10), 16, (0, -1)))
+    # Around a section the others are seen as they lie, at its own pixels.
+    assert torch.equal(found[0], region.image[:3, 8:24, 10:26].float())
+    assert torch.equal(found[1, 2], region.image[1, 6:22, 13:29].float())
+    assert torch.equal(found[1, 0], found[1, 1])  # there is none below the first
+
+
+def test_sections_at_the_ends_of_a_region_stand_for_those_that_are_missing() -> None:
+    image = shifted_region().image
+    whole = shifted_region().with_context(1, 1)
+    assert torch.equal(whole, image)
+    assert torch.equal(shifted_region().with_context(0, 1), image[[0, 0, 1]])
+    assert torch.equal(shifted_region().with_context(2, 2), image[[0, 1, 2, 2, 2]])
+    assert torch.equal(shifted_region().with_context(2, 0), image[2:])

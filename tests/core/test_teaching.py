@@ -16,18 +16,26 @@ CPU = Device("cpu", "")
 K = 5
 
 
-@pytest.fixture
-def network() -> ForecastClassifier:
+def trained(backbone: str = "unet2d") -> ForecastClassifier:
     torch.manual_seed(0)
-    made = ForecastClassifier(ClassifierSettings(width=4, depth=3, n_features=6, n_textons=8), K, 1)
+    settings = ClassifierSettings.model_validate(
+        {"backbone": backbone, "width": 4, "depth": 3, "n_features": 6, "n_textons": 8}
+    )
+    made = ForecastClassifier(settings, K, 1)
+    channels = 2 * made.context + 1
     with torch.no_grad():
         for _ in range(20):
-            made.train().features(torch.randn(4, 1, 32, 32))
-        features = made.eval().features(torch.randn(4, 1, 32, 32))
+            made.train().features(torch.randn(4, channels, 32, 32))
+        features = made.eval().features(torch.randn(4, channels, 32, 32))
         samples = [values.movedim(1, -1).flatten(0, -2) for values in (features, made.forecast(features))]
         made.standardise(samples[:1], samples[1:])
         made.set_centres(0.2 * torch.randn(K, made.head.in_channels), 0.01)
     return made
+
+
+@pytest.fixture
+def network() -> ForecastClassifier:
+    return trained()
 
 
 def region(seed: int = 0, drift: list[int] | None = None, side: int = 32) -> Region:
@@ -102,3 +110,14 @@ def test_a_teacher_that_begins_late_catches_up(network: ForecastClassifier) -> N
         maps = walked.class_maps(regions, step)
     assert all(torch.equal(a, b) for a, b in zip(maps, jumped.class_maps(regions, 13), strict=True))
     assert len(maps) == 2
+
+
+def test_a_teacher_that_sees_three_sections_is_shown_them() -> None:
+    teacher = trained("unet25d")
+    maps = torch.stack(list(region_classes(teacher, region(), 1, (), CPU)))
+    assert maps.shape == (4, 32, 32)
+    changed = region()
+    changed.image[3] = 0
+    others = torch.stack(list(region_classes(teacher, changed, 1, (), CPU)))
+    assert torch.equal(maps[0], others[0])
+    assert not torch.equal(maps[2], others[2])

@@ -136,3 +136,16 @@ def test_three_sections_are_enough(settings: RunSettings, textons: FilterClassif
 def test_a_stack_too_small_is_refused(settings: RunSettings, shape: tuple[int, int, int], complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         TileSource(working_volume(stack(shape), settings), settings)
+
+
+def test_a_network_of_three_sections_gets_them(
+    working: WorkingVolume, settings: RunSettings, source: TileSource, textons: FilterClassifier
+) -> None:
+    wanted = apply_setting(settings, "classifier.backbone=unet25d")
+    three = TileSource(working, wanted)
+    three.open(textons)
+    drawn, plain = (each.draw(settings, 0, 3, rng()) for each in (three, source))
+    assert drawn.sections.shape == (3, 5, 3, 32, 32)
+    assert torch.equal(drawn.sections[:, :, 1:2], plain.sections)
+    assert torch.equal(drawn.sections[:, 0, 0], plain.sections[:, 1, 0])  # the one below is the neighbour at -1
+    assert three.triples(settings, 0, 2, rng())[0].shape == (3, 3, 32, 32)

@@ -125,3 +125,11 @@ def test_blur_keeps_the_mean_and_lowers_the_contrast(sections: Tensor) -> None:
 def test_impossible_strengths_are_refused(field: str, value: float) -> None:
     with pytest.raises(InputError, match=field):
         ViewSettings().replace(**{field: value})
+
+
+def test_sections_seen_together_have_their_own_draws_too(sections: Tensor) -> None:
+    three = sections[:1].expand(-1, 3, -1, -1)
+    for name in ("gain", "offset", "gamma", "noise"):
+        view = change_contrast(three, ALONE[name], seeded())[0]
+        assert not torch.allclose(view[0], view[1])
+        assert not torch.allclose(view[1], view[2])

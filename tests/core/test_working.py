@@ -131,3 +131,14 @@ def test_a_hole_is_refused() -> None:
 def test_sections_that_do_not_exist_are_refused(factors: tuple[int, int], box: Box) -> None:
     with pytest.raises(InputError):
         working(factors).read(box)
+
+
+@pytest.mark.parametrize("factors", [(1, 1), (2, 3)])
+def test_a_section_is_read_between_those_around_it(factors: tuple[int, int]) -> None:
+    view = working(factors)
+    box = Box(1, 2, -2, 5, 1, 9)
+    three = np.concatenate([view.read(Box(z, z + 1, -2, 5, 1, 9)) for z in range(3)])
+    assert np.array_equal(view.read_with_context(box, 0), view.read(box))
+    assert np.array_equal(view.read_with_context(box, 1), three)
+    assert np.array_equal(view.read_with_context(Box(0, 1, -2, 5, 1, 9), 1), three[[0, 0, 1]])
+    assert np.array_equal(view.read_with_context(Box(2, 3, -2, 5, 1, 9), 2), three[[0, 1, 2, 2, 2]])

@@ -11,7 +11,7 @@ SCALES = (1.0, 2.0)
 N_RESPONSES = CHANNELS_PER_SCALE * len(SCALES)
 
 
-def made(sigmas_px: tuple[float, ...] = (), **changes: float) -> ForecastClassifier:
+def made(sigmas_px: tuple[float, ...] = (), **changes: float | str) -> ForecastClassifier:
     torch.manual_seed(0)
     return ForecastClassifier(SETTINGS.replace(**changes), 5, 2, sigmas_px).eval()
 
@@ -179,3 +179,41 @@ def test_all_that_was_fitted_is_saved(classifier: ForecastClassifier, image: tor
 def test_impossible_sizes_are_refused(field: str, value: float) -> None:
     with pytest.raises(ValueError, match=field):
         SETTINGS.replace(**{field: value})
+
+
+@pytest.mark.parametrize("backbone", ["unet2d", "unet25d", "filters", "vit"])
+@pytest.mark.parametrize("head", ["linear", "cosine", "slots", "guided_slots"])
+def test_any_network_goes_with_any_head(backbone: str, head: str) -> None:
+    classifier = made(SCALES, backbone=backbone, head=head).train()
+    channels = 2 * classifier.context + 1
+    image = torch.randn(3, channels, 16, 24)
+    for _ in range(3):
+        classifier(image)
+    own, foretold = samples(classifier.eval(), image)
+    classifier.standardise([own], [foretold])
+    pixels = embedded(classifier, image)
+    assert pixels.shape[1] == 6 + N_RESPONSES + 8
+    classifier.set_centres(pixels[:: len(pixels) // 5][:5].clone(), 0.1)
+    with torch.no_grad():
+        logits = classifier(image)
+        assert logits.shape == (3, 5, 16, 24)
+        torch.testing.assert_close(classifier(image[:1]), logits[:1], atol=1e-3, rtol=1e-3)
+    if head in ("linear", "slots"):
+        distances = ((pixels[:, None] - pixels[:: len(pixels) // 5][:5]) ** 2).sum(dim=-1)
+        assert (logits.movedim(1, -1).flatten(0, 2).argmax(dim=1) == distances.argmin(dim=1)).float().mean() > 0.999
+
+
+def test_filters_beside_a_network_of_three_sections_see_the_middle_one(image: torch.Tensor) -> None:
+    classifier = made(SCALES, backbone="unet25d")
+    others = torch.cat([image + 1, image, image - 1], dim=1)
+    torch.testing.assert_close(classifier.features(others)[:, 6:], made(SCALES).features(image)[:, 6:])
+    assert classifier.context == 1
+
+
+def test_a_run_made_before_there_was_a_choice_has_the_same_names_and_sizes_of_weights() -> None:
+    shapes = {name: tuple(tensor.shape) for name, tensor in made(SCALES).state_dict().items()}
+    assert shapes["head.weight"] == (5, 14 + N_RESPONSES, 1, 1)
+    assert shapes["backbone.down.0.0.weight"] == (4, 1, 3, 3)
+    assert {name.split(".")[0] for name in shapes} == {
+        *("backbone", "own", "neighbours", "head", "mean", "scale", "bank_mean", "bank_scale")
+    }

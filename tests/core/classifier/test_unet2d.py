@@ -87,3 +87,16 @@ def test_every_weight_gets_a_gradient() -> None:
     features: Tensor = net(torch.randn(2, 1, 16, 16))
     features.square().sum().backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in net.parameters())
+
+
+def test_it_may_see_the_sections_around_as_well() -> None:
+    net = UNet2d(width=4, depth=2, n_features=6, n_sections=3).eval()
+    assert (net.context, UNet2d(width=4, depth=2, n_features=6).context) == (1, 0)
+    images = torch.randn(1, 3, 16, 16)
+    with torch.no_grad():
+        features = net(images)
+        assert features.shape == (1, 6, 16, 16)
+        for section in range(3):
+            other = images.clone()
+            other[:, section] += 1
+            assert not torch.allclose(net(other), features)

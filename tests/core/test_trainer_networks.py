@@ -1,0 +1,37 @@
+"""Every kind of network, head and predictor does a whole run, and its folder gives the same map back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from runs import changed, class_map, curves, kinds_of, played
+
+from napari_em_autoclass.core.checkpoint import RunFolder
+from napari_em_autoclass.core.run_settings import RunSettings
+from napari_em_autoclass.core.trainer import Trainer
+from napari_em_autoclass.core.volume import Volume
+
+CHOICES = [
+    *(f"classifier.backbone={kind}" for kind in ("unet25d", "filters", "vit")),
+    *(f"classifier.head={kind}" for kind in ("cosine", "slots", "guided_slots")),
+    *(f"predictor.kind={kind}" for kind in ("local_attention", "transformer", "neighbour_mean")),
+]
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_a_run_ends_with_a_map_and_can_be_repeated(
+    volume: Volume, settings: RunSettings, tmp_path: Path, choice: str
+) -> None:
+    wanted = changed(settings, choice, "training.keep_best=false", "training.recluster_steps=3")
+    maps, logs = [], []
+    for name in ("one", "two"):
+        events = played(Trainer(volume, wanted, run_dir=tmp_path / name))
+        assert "RunFailed" not in kinds_of(events)
+        assert RunFolder.open(tmp_path / name).load_weights()[1].has_classes
+        maps.append(class_map(tmp_path / name, volume))
+        logs.append(curves(tmp_path / name))
+    assert np.array_equal(*maps)
+    assert logs[0] == logs[1]
+    assert len(np.unique(maps[0])) > 1
