@@ -38,7 +38,7 @@ ActsOn = Literal["features", "logits", "probabilities"]
 
 
 class PairSample(NamedTuple):
-    """n pairs (a, b) of pixels: features (n, D) and logits (n, K) of both sides, float32 (float64 stays)."""
+    """Pairs (a, b) of n pixels: features (n, D) and logits (n, K) of both sides, float32 (float64 stays)."""
 
     features_a: Tensor
     features_b: Tensor
@@ -79,9 +79,10 @@ def sample_pairs(batch: StepBatch, source: PairSource, n: int, state: TrainState
 
     Parameters
     ----------
-    batch, state : as a term gets them
+    batch : as a term gets it
     source : where the second side comes from; of "match" only matches that are mutual (within 1 pixel) come back
     n : terms that compare all with all cost n squared
+    state : as a term gets it
     """
     other = batch.seen.get("neighbour" if source == "match" else source)
     if other is None or batch.features is None:
