@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import zarr
 
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.io import asem
 from napari_em_autoclass.io.axes import choose_axes
 from napari_em_autoclass.io.ome_zarr import Multiscale, find_multiscale, multiscale_of
 from napari_em_autoclass.io.request import build_volume, refuse_level, stack_name
@@ -116,6 +117,8 @@ def _dimension_names(array: zarr.Array[Any]) -> str | None:
 
 
 def _only_stack(at: Path, name: str) -> Path:
+    if (raw := asem.raw_path(at)) is not None:
+        return at / raw
     stacks = stack_paths(at)
     plain = [path for path, shape in stacks.items() if len(shape) in (0, 3)] or list(stacks)
     if not plain:
