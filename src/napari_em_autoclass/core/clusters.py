@@ -47,8 +47,9 @@ def fit_even_clusters(sample: NDArray[np.float32], n_clusters: int, seed: int) -
     Plain k-means gives each centre about as many pixels: two thirds of a stack are cytoplasm, so two thirds of the
     classes part cytoplasm by its brightness, and what is between membrane and organelle gets one class or two.  Here
     the sample is first put into 500 small clusters, and these into the few, each with the square root of its pixels as
-    its weight.  Merged mIoU on the same features, means of five, against plain k-means: .750 to .733 and .725 to .725
-    on two networks for FlyEM, no difference on isbi2012.  With the fourth root it was .765 and .707.
+    its weight.  Merged mIoU on the same features against the weights' power 0 (three seeds): .732 to .724 and .744 to
+    .724 on two networks for FlyEM, .563 to .549 on isbi2012; what else was tried is in
+    ``docs/explanation/experiments.md``.
 
     Raises
     ------
