@@ -14,7 +14,8 @@ from napari.layers import Image
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.events import ViewRequest
 from napari_em_autoclass.core.volume import Volume
-from napari_em_autoclass.gui.layers import ClassLayers, add_stack, add_volume, label_colors
+from napari_em_autoclass.gui.comparison import ComparedMap
+from napari_em_autoclass.gui.layers import ClassLayers, ComparedLayer, add_stack, add_volume, label_colors
 from napari_em_autoclass.gui.source import volume_of
 
 SHAPE = (5, 32, 48)
@@ -206,3 +207,18 @@ def test_a_preview_changes_colours_alone(layers: ClassLayers, viewer: ViewerMode
     assert (color_at(layers, 1) != color_at(layers, 2)).any()
     layers.remove()
     layers.preview(ClassMap.fresh(4))  # no layer to colour, and no error
+
+
+def test_a_compared_map_lies_on_its_section_and_the_next_takes_its_place(viewer: ViewerModel, source: Image) -> None:
+    layer = ComparedLayer(viewer)
+    for title, value in (("SimCLR", 2), ("Filters", 3)):
+        layer.show(source, ComparedMap(title, 3, (4, 8), np.full((20, 30), value, np.uint8), 4))
+        shown = viewer.layers[f"{title} · tiny"]
+        assert viewer.dims.current_step[0] == 3
+        np.testing.assert_allclose(shown.affine.affine_matrix, source.affine.affine_matrix)
+        np.testing.assert_array_equal(shown.data[3][4:24, 8:38], value)
+        assert not np.asarray(shown.data[2]).any()
+    assert len(viewer.layers) == 2
+    viewer.layers.remove("Filters · tiny")  # by the user: it comes back with the next click
+    layer.show(source, ComparedMap("VICReg", 1, (0, 0), np.ones((32, 48), np.uint8), 4))
+    assert "VICReg · tiny" in viewer.layers

@@ -167,3 +167,21 @@ def test_the_same_wishes_go_on_with_the_last_run_and_others_begin_anew(
         qtbot.waitUntil(lambda: session.state is RunState.IDLE, timeout=3000)
     assert [run.order.resume for run in runs] == [False, True, False]
     assert [run.order.run_dir == folder for run in runs] == [True, True, False]
+
+
+def test_a_lent_session_learns_nothing_until_it_is_taken_back(
+    session: Session, runs: list[Any], tmp_path: Path
+) -> None:
+    stopped: list[bool] = []
+    assert session.lend(lambda: stopped.append(True))
+    assert session.state is RunState.COMPARING
+    assert not session.lend(lambda: None)
+    session.start(Wishes(), tmp_path / "run")
+    assert runs == []
+    session.stop()
+    assert stopped == [True]
+    assert session.is_busy  # until whoever has it gives it back
+    session.take_back()
+    assert session.state is RunState.IDLE
+    session.take_back()  # once more does no harm
+    assert not session.is_busy

@@ -20,12 +20,14 @@ from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import Event, RunEnded, RunStarted, SnapshotTaken
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.class_panel import ClassPanel
+from napari_em_autoclass.gui.comparison import ComparedMap
+from napari_em_autoclass.gui.comparison_panel import ComparisonPanel
 from napari_em_autoclass.gui.decisions import Decisions
 from napari_em_autoclass.gui.export_panel import ExportPanel
 from napari_em_autoclass.gui.fold import Fold
 from napari_em_autoclass.gui.glyphs import RED
 from napari_em_autoclass.gui.header import Header
-from napari_em_autoclass.gui.layers import ClassLayers, add_stack
+from napari_em_autoclass.gui.layers import ClassLayers, ComparedLayer, add_stack
 from napari_em_autoclass.gui.session import RunState, Session
 from napari_em_autoclass.gui.stack_panel import StackPanel
 from napari_em_autoclass.gui.training_panel import TrainingPanel
@@ -36,7 +38,7 @@ __all__ = ["PANELS", "AutoclassDock"]
 
 _log = logging.getLogger(__name__)
 
-PANELS = (StackPanel, TrainingPanel, ClassPanel, ExportPanel)
+PANELS = (StackPanel, TrainingPanel, ClassPanel, ExportPanel, ComparisonPanel)
 _WIDTH, _LEAST_WIDTH, _HEIGHT = 360, 320, 700
 _STAGES = {
     "first sketch": "First sketch, step {step}: the network's own classes follow soon.",
@@ -60,11 +62,13 @@ class AutoclassDock(QWidget):
         self.session = session or Session(parent=self)
         self.decisions = Decisions(self._save_history, self)
         self.layers = ClassLayers(viewer)
+        self.compared_layer = ComparedLayer(viewer)
         self.header = Header()
         self.stack_panel = StackPanel(self.session, viewer)
         self.training_panel = TrainingPanel(self.session)
         self.class_panel = ClassPanel(self.session, self.decisions)
         self.export_panel = ExportPanel(self.session, self.decisions)
+        self.comparison_panel = ComparisonPanel(self.session, viewer)
         self.status = QLabel()
         self.follower = ViewFollower(viewer, self.session.look)
         self._lay_out()
@@ -122,7 +126,8 @@ class AutoclassDock(QWidget):
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 4, 0)
         column.setSpacing(6)
-        self.folds = {panel: Fold(panel.title, panel, panel is not self.export_panel) for panel in self._panels()}
+        folded = (self.export_panel, self.comparison_panel)
+        self.folds = {panel: Fold(panel.title, panel, panel not in folded) for panel in self._panels()}
         for panel, fold in self.folds.items():
             column.addWidget(fold, 1 if panel is self.class_panel else 0)
         scroll = QScrollArea()
@@ -142,8 +147,8 @@ class AutoclassDock(QWidget):
         layout.addWidget(self.status)
         self.setMinimumWidth(_LEAST_WIDTH)
 
-    def _panels(self) -> tuple[StackPanel, TrainingPanel, ClassPanel, ExportPanel]:
-        return self.stack_panel, self.training_panel, self.class_panel, self.export_panel
+    def _panels(self) -> tuple[StackPanel, TrainingPanel, ClassPanel, ExportPanel, ComparisonPanel]:
+        return self.stack_panel, self.training_panel, self.class_panel, self.export_panel, self.comparison_panel
 
     def _connect(self) -> None:
         self.session.said.connect(self._say)
@@ -155,6 +160,7 @@ class AutoclassDock(QWidget):
         self.stack_panel.chosen.connect(self._on_chosen)
         self.stack_panel.path_chosen.connect(self.open_path)
         self.class_panel.probabilities_wanted.connect(self._on_probabilities)
+        self.comparison_panel.map_wanted.connect(self._on_compared)
         self.header.remedy_wanted.connect(self.training_panel.raise_aim)
 
     def _say(self, sentence: str, is_error: bool) -> None:
@@ -216,6 +222,10 @@ class AutoclassDock(QWidget):
         if class_map is not None:
             members = sorted(member for shown_id in shown_ids for member in class_map.members(shown_id))
             self.session.ask_probabilities(tuple(members))
+
+    def _on_compared(self, compared: ComparedMap) -> None:
+        if self._layer is not None and self._layer in self._viewer.layers:
+            self.compared_layer.show(self._layer, compared)
 
     def _save_history(self, history: History) -> None:
         run_dir: Path | None = self.session.run_dir

@@ -18,12 +18,14 @@ from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.errors import MissingVoxelSize
 from napari_em_autoclass.core.events import SnapshotTaken
 from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.gui.comparison import ComparedMap
 from napari_em_autoclass.gui.live_map import LiveMap
 from napari_em_autoclass.gui.source import OURS, SOURCE, transform_of
 
-__all__ = ["ClassLayers", "add_stack", "add_volume", "label_colors"]
+__all__ = ["ClassLayers", "ComparedLayer", "add_stack", "add_volume", "label_colors"]
 
 _CLASS_OPACITY = 0.5
+_COMPARED_OPACITY = 0.6
 _THUMBNAIL_S = 3.0
 
 
@@ -167,6 +169,34 @@ class ClassLayers:
     def _probability_name(self, shown_id: int) -> str:
         name = self._class_map.name_of(shown_id) if self._class_map else str(shown_id)
         return f"p({name}) · {self._source.name if self._source else ''}"
+
+
+class ComparedLayer:
+    """The class map of one section by one of several recipes, as a layer of `viewer`: one at a time."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self._layer: Labels | None = None
+
+    def show(self, source: Image, compared: ComparedMap) -> None:
+        """Lay the map on `source`, in place of the one before, and go to its section."""
+        shape = (source.data[0] if source.multiscale else source.data).shape
+        live = LiveMap((int(shape[0]), int(shape[1]), int(shape[2])))
+        live.put(compared.z, compared.corner_yx, compared.classes)
+        name = f"{compared.title} · {source.name}"
+        if self._layer is None or self._layer not in self._viewer.layers:
+            colors = label_colors(ClassMap.fresh(compared.n_classes))
+            look: dict[str, Any] = {"colormap": colors, "opacity": _COMPARED_OPACITY, "multiscale": False}
+            self._layer = Labels(live, metadata={OURS: "compared"}, **look, **transform_of(source))
+            self._viewer.add_layer(self._layer)
+            self._layer.editable = False
+        else:
+            self._layer.data = live
+            self._layer.colormap = label_colors(ClassMap.fresh(compared.n_classes))
+        self._layer.name = name
+        self._layer.visible = True
+        place = np.array(source.data_to_world((compared.z, *compared.corner_yx)))
+        self._viewer.dims.set_point(0, float(place[0]))
 
 
 def add_stack(viewer: Viewer, path: str) -> Image:

@@ -32,6 +32,7 @@ class RunState(Enum):
     LEARNING = "learning"
     PAUSED = "paused"
     STOPPING = "stopping"
+    COMPARING = "comparing"
 
 
 class Session(QObject):
@@ -69,6 +70,7 @@ class Session(QObject):
         self._prob_classes: tuple[int, ...] = ()
         self._serial = 0
         self._answered = -1
+        self._stop_comparing: Callable[[], object] = _nothing
 
     @property
     def volume(self) -> Volume | None:
@@ -87,7 +89,7 @@ class Session(QObject):
 
     @property
     def is_busy(self) -> bool:
-        """Whether a training is under way."""
+        """Whether a training, or a comparison, is under way."""
         return self._state is not RunState.IDLE
 
     def use(self, volume: Volume | None) -> None:
@@ -138,9 +140,29 @@ class Session(QObject):
             self._turn(RunState.PAUSED if paused else RunState.LEARNING)
             self.said.emit("Paused. Scrolling still updates the map." if paused else "Learning goes on.", False)
 
+    def lend(self, stop: Callable[[], object]) -> bool:
+        """Let a comparison have stack and processor until `take_back`; return False while a training is under way.
+
+        `stop` is called when the user, or another stack, wants it to end.
+        """
+        if self.is_busy:
+            return False
+        self._stop_comparing = stop
+        self._turn(RunState.COMPARING)
+        return True
+
+    def take_back(self) -> None:
+        """Say that the comparison has ended."""
+        self._stop_comparing = _nothing
+        if self._state is RunState.COMPARING:
+            self._turn(RunState.IDLE)
+
     def stop(self) -> None:
         """End the training after this step; what was learned is kept."""
         if not self.is_busy:
+            return
+        if self._state is RunState.COMPARING:
+            self._stop_comparing()
             return
         self._turn(RunState.STOPPING)
         if self._run is not None:
@@ -259,6 +281,10 @@ def sentence_for(error: Exception) -> str:
         return str(error)
     first = next(iter(str(error).strip().splitlines()), "") or "no details"
     return f"Stopped by an error ({type(error).__name__}: {first[:160]}). Details are in the log."
+
+
+def _nothing() -> None:
+    """Stop nothing: there is no comparison."""
 
 
 def _log_warning(shown: tuple[object, ...]) -> None:

@@ -34,6 +34,7 @@ _GO_ON = (
     "Another recipe or number of classes begins anew."
 )
 _PAUSE = "Pause; scrolling still updates the map"
+_COMPARING = "comparing recipes…"
 _PROMINENT = (
     f"QToolButton {{ background: {ACCENT}; color: white; font-weight: bold; padding: 3px 12px; border-radius: 3px; }}"
     "QToolButton:disabled { background: rgba(128, 128, 128, 60); color: gray; }"
@@ -213,6 +214,8 @@ class TrainingPanel(QWidget):
             self.speed_label.setText("starting…")
         if state is RunState.STOPPING:
             self.speed_label.setText("stopping…")
+        if (state is RunState.COMPARING) != (self.speed_label.text() == _COMPARING):
+            self.speed_label.setText(_COMPARING if state is RunState.COMPARING else "")
 
 
 def _pace(event: StepDone) -> str:
