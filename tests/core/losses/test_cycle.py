@@ -114,6 +114,13 @@ def test_share_returned_equals_a_plain_loop() -> None:
     assert float(share_returned(sequences(u, v), within=1 / 40)) == pytest.approx(home / 40)
 
 
+def test_share_returned_of_unrelated_features_is_what_is_stated() -> None:
+    own, other = draw(20, 256, 32, seed=1), draw(20, 256, 32, seed=2)
+    one = sequences(own[0], other[0])
+    windows = one._replace(own=own, other=other, valid=torch.ones(20, 256, dtype=torch.bool))
+    assert float(share_returned(windows, within=0)) == pytest.approx(0.3, abs=0.05)
+
+
 def moved(raw, shift: tuple[int, int], noise: float = 0.0):
     """Give a batch whose neighbouring section is the section itself, moved, with noise."""
     batch = raw.batch()

@@ -64,6 +64,8 @@ def cycle_regression(returns: Tensor, windows: Windows, variance_weight: float =
 def share_returned(windows: Windows, within: float) -> Tensor:
     """Return the share, 0 to 1, of asked pixels whose most similar pixel has its own most similar one where one began.
 
+    Chance is high: about 0.3 between random features, since what is nearest from here is likely nearest from there too.
+
     Parameters
     ----------
     windows : of features; if all are the same, all go to one pixel, and next to none comes back
