@@ -46,12 +46,14 @@ class Clusters(nn.Module):
     """
 
     centres: Tensor
+    means: Tensor
     fitted_at: Tensor
 
     def __init__(self, n_views: int, n_clusters: int, width: int) -> None:
         super().__init__()
         self.banks = nn.ModuleList(Bank(_BANK, width) for _ in range(n_views))
         self.register_buffer("centres", torch.zeros(n_views, n_clusters, width))
+        self.register_buffer("means", torch.zeros(n_views, width))
         self.register_buffer("fitted_at", torch.tensor(-1))
 
     def bank(self, view: int) -> Bank:
@@ -65,6 +67,20 @@ class Clusters(nn.Module):
         fitted_at = int(self.fitted_at)
         return fitted_at < 0 or step - fitted_at >= every
 
+    def directions(self, view: int, rows: Tensor) -> Tensor:
+        """Return features (N, D) off their mean and of length 1: what clusters are made of.
+
+        What all pixels have in common would else make all directions nearly the same.  DeepCluster whitens; here that
+        would raise channels that hold nothing but noise.
+        """
+        wide = rows if rows.dtype == torch.float64 else rows.float()
+        return normalize(wide - self.means[view].to(wide), dim=1)
+
+    def labels(self, view: int, rows: Tensor) -> Tensor:
+        """Return the cluster (N,) of each of the features (N, D)."""
+        directions = self.directions(view, rows)
+        return nearest_centre(directions, self.centres[view].to(directions))
+
     @torch.no_grad()
     def fit(self, step: int, rows: Tensor, classes: Tensor, generator: torch.Generator) -> None:
         """Make the clusters of the rows held, from those of before; the first time they take the classes' names.
@@ -72,17 +88,19 @@ class Clusters(nn.Module):
         Parameters
         ----------
         step : number of the step
-        rows, classes : features (N, D), of length 1, and present classes (N,), of the first view, to name by
+        rows, classes : features (N, D) and present classes (N,), of the first view, to name by
         generator : on the CPU
         """
         is_first = int(self.fitted_at) < 0
         for view, centres in enumerate(self.centres):
             held = self.bank(view).held()
+            self.means[view] = held.mean(dim=0)
+            held = self.directions(view, held)
             if not is_first:
                 new = same_order(centres, spherical_kmeans(held, centres))
             elif view == 0:
                 made = spherical_kmeans(held, first_centres(held, len(centres), generator))
-                clusters = nearest_centre(rows.to(made), made)
+                clusters = nearest_centre(self.directions(view, rows).to(made), made)
                 names, _ = match_clusters(classes.cpu().numpy(), clusters.cpu().numpy(), len(made))
                 new = torch.empty_like(made)
                 new[torch.as_tensor(names, device=made.device)] = made
@@ -111,7 +129,7 @@ class ClusterTargets(LossTerm):
     """Learn the clusters of your own features."""
     source: Literal["own", "view", "turned", "neighbour"] = "turned"
     """The second view: none, another contrast, also turned, or the next section."""
-    refresh_every: int = Field(20, ge=1, le=100_000)
+    refresh_every: int = Field(10, ge=1, le=100_000)
     """Steps after which the clusters are made anew."""
 
     def parts(self) -> frozenset[Part]:
@@ -131,7 +149,7 @@ class ClusterTargets(LossTerm):
         maps = [(batch.features, batch.logits)]
         if self.source != "own":
             maps.append(batch.seen[self.source])
-        features = [_directions(masked_pixels(f.detach(), batch.mask)) for f, _ in maps]  # (N, D) each
+        features = [masked_pixels(f.detach(), batch.mask) for f, _ in maps]  # (N, D) each
         log_p = [masked_pixels(log_probs(logits), batch.mask) for _, logits in maps]  # (N, K) each
         clusters = state.networks[self.kind]
         assert isinstance(clusters, Clusters)
@@ -140,7 +158,7 @@ class ClusterTargets(LossTerm):
         self._remember(clusters, features, classes, generator)
         if clusters.is_due(state.step, self.refresh_every):
             clusters.fit(state.step, features[0], classes, generator)
-        labels = [nearest_centre(f, c.to(f)) for f, c in zip(features, clusters.centres, strict=True)]
+        labels = [clusters.labels(view, rows) for view, rows in enumerate(features)]
         in_use = float((torch.bincount(labels[0]) > 0).sum())
         if self.source == "own":
             drawn = even_sample(labels[0], _SAMPLED, log_p[0].shape[1], generator)
@@ -162,10 +180,6 @@ class ClusterTargets(LossTerm):
             places = torch.randperm(len(classes), generator=generator)[:n].to(classes.device)
         for view, rows in enumerate(features):
             clusters.bank(view).push(rows[places])
-
-
-def _directions(rows: Tensor) -> Tensor:
-    return normalize(rows if rows.dtype == torch.float64 else rows.float(), dim=1)
 
 
 def _weighted(log_p: Tensor, labels: Tensor) -> Tensor:
