@@ -1,6 +1,7 @@
 """Write the generated pages of the reference: `python docs/generate.py`; ``--check`` only says if they are stale.
 
-The settings come from `RunSettings`, the commands from the program's own help, so that neither is ever typed by hand.
+The settings come from `RunSettings`, the commands from the program's own help, the recipes from their files, so that
+none is ever typed by hand.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer.main
 from pydantic import BaseModel
+from recipes_page import recipes_page
 
 from napari_em_autoclass.cli.app import app
 from napari_em_autoclass.core.losses import AnyLossTerm
@@ -155,7 +157,8 @@ def main() -> int:
     """Write the pages, or with ``--check`` return 1 if one is stale."""
     os.environ.update(COLUMNS="100", NO_COLOR="1")
     stale = 0
-    for name, text in (("settings.md", settings_page()), ("command-line.md", command_page())):
+    pages = {"settings.md": settings_page(), "command-line.md": command_page(), "recipes.md": NOTE + recipes_page()}
+    for name, text in pages.items():
         path = REFERENCE / name
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue

@@ -15,7 +15,7 @@ from napari_em_autoclass.gui.recipe_card import DockCard
 __all__ = ["ComparisonTable"]
 
 # What a narrow dock has room for; the rest is in the tooltip and in the folder.
-_SHOWN = {"merged_miou": "mIoU", "csev": "CSEV", "effective_classes": "Classes", "steps_per_s": "Steps/s"}
+_SHOWN = {"merged_miou": "mIoU", "csev": "CSEV", "effective_classes": "In use"}
 _BY_KEY = {column.key: column for column in COLUMNS}
 _WIDTH, _ROW_HEIGHT, _HEIGHT = 48, 22, 260
 _RECIPE = int(Qt.ItemDataRole.UserRole)
