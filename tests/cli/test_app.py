@@ -12,7 +12,10 @@ import pytest
 import napari_em_autoclass
 from napari_em_autoclass.cli import app
 
-COMMANDS = ("train", "predict", "score", "compare", "classes", "info", "phantom", "demo")
+COMMANDS = (
+    *("train", "predict", "classes", "probe", "refine", "score", "compare", "recipes", "prompts", "asem"),
+    *("info", "phantom", "demo"),
+)
 
 
 def test_version_is_that_of_the_package(em_autoclass: Any) -> None:

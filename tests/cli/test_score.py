@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import zarr
 
+from napari_em_autoclass.cli.organelle import label_names, names_file
 from napari_em_autoclass.cli.phantom import labels_beside
-from napari_em_autoclass.cli.score import label_names, names_file
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.phantom import Phantom
 

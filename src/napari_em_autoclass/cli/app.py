@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from napari_em_autoclass import __version__
+from napari_em_autoclass.cli.asem import asem
 from napari_em_autoclass.cli.classes import classes
 from napari_em_autoclass.cli.compare import compare
 from napari_em_autoclass.cli.demo import demo
@@ -24,7 +25,10 @@ from napari_em_autoclass.cli.exits import INTERRUPTED, exit_of
 from napari_em_autoclass.cli.info import info
 from napari_em_autoclass.cli.phantom import phantom
 from napari_em_autoclass.cli.predict import predict
+from napari_em_autoclass.cli.probe import probe
+from napari_em_autoclass.cli.prompts import prompts
 from napari_em_autoclass.cli.recipes import recipes
+from napari_em_autoclass.cli.refine import refine
 from napari_em_autoclass.cli.score import score
 from napari_em_autoclass.cli.signals import sigterm_like_ctrl_c
 from napari_em_autoclass.cli.train import train
@@ -39,7 +43,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, predict, score, compare, recipes, classes, info, phantom, demo):
+_COMMANDS = (train, predict, classes, probe, refine, score, compare, recipes, prompts, asem, info, phantom, demo)
+for command in _COMMANDS:
     app.command(command.__name__, no_args_is_help=False)(command)
 
 

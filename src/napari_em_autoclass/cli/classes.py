@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_em_autoclass.cli.options import JsonOption, RunArgument
+from napari_em_autoclass.cli.options import JsonOption, RunArgument, parse_ids
 from napari_em_autoclass.cli.suggest import show_suggestion
 from napari_em_autoclass.cli.suggest import suggest as suggested
 from napari_em_autoclass.core.errors import InputError
@@ -81,14 +81,14 @@ def classes(
     if name is not None and merge is None:
         raise InputError("--name belongs to --merge; to name one class write --rename ID NAME")
     edits = (
-        _edit(merge, lambda class_map, ids: class_map.merge(_ids(ids), name)),
+        _edit(merge, lambda class_map, ids: class_map.merge(parse_ids(ids), name)),
         _edit(unmerge, lambda class_map, class_id: class_map.unmerge(class_id)),
         _edit(rename, lambda class_map, pair: class_map.rename(*pair)),
         _edit(color, lambda class_map, pair: class_map.recolour(*pair)),
-        _edit(show, lambda class_map, ids: class_map.with_visible(_ids(ids), True)),
-        _edit(hide, lambda class_map, ids: class_map.with_visible(_ids(ids), False)),
-        _edit(lock, lambda class_map, ids: class_map.lock(_ids(ids), True)),
-        _edit(unlock, lambda class_map, ids: class_map.lock(_ids(ids), False)),
+        _edit(show, lambda class_map, ids: class_map.with_visible(parse_ids(ids), True)),
+        _edit(hide, lambda class_map, ids: class_map.with_visible(parse_ids(ids), False)),
+        _edit(lock, lambda class_map, ids: class_map.lock(parse_ids(ids), True)),
+        _edit(unlock, lambda class_map, ids: class_map.lock(parse_ids(ids), False)),
     )
     wanted = [edit for edit in edits if edit is not None]
     if suggest is None and (apply or volume is not None):
@@ -154,13 +154,6 @@ def _edited(history: History, edits: list[_Edit], *, undo: bool, redo: bool) -> 
             raise InputError("there is nothing to redo")
         return history.redo()
     return history.do(edits[0](history.present))
-
-
-def _ids(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(","))
-    except ValueError:
-        raise InputError(f"{text!r} are not ids of classes; write e.g. 3,7") from None
 
 
 def _opened(run: Any) -> RunFolder:

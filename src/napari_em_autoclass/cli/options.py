@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
+
 if TYPE_CHECKING:
     from napari_em_autoclass.core.volume import Volume
 
@@ -23,6 +25,8 @@ __all__ = [
     "ThreadsOption",
     "VolumeArgument",
     "VoxelSizeOption",
+    "open_grey_values",
+    "parse_ids",
 ]
 
 VolumeArgument = Annotated[
@@ -87,3 +91,31 @@ class StackRequest:
             self.path, dataset=self.dataset, level=self.level, axes=self.axes, voxel_size_nm=self.voxel_size_nm
         )
         return volume.crop(Box.parse(self.roi, volume.shape_zyx)) if self.roi else volume
+
+
+def open_grey_values(path: str) -> Volume:
+    """Open a stack for its grey values alone: a voxel size that isn't known is taken as 1.
+
+    Raises
+    ------
+    InputError
+        If it can't be read.
+    """
+    try:
+        return StackRequest(path).open()
+    except MissingVoxelSize:
+        return StackRequest(path, (1.0, 1.0, 1.0)).open()
+
+
+def parse_ids(text: str) -> tuple[int, ...]:
+    """Return the ids of classes written as "3,7".
+
+    Raises
+    ------
+    InputError
+        If it is anything else.
+    """
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise InputError(f"{text!r} are not ids of classes; write e.g. 3,7") from None

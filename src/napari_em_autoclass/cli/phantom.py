@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_em_autoclass.cli.score import names_file
+from napari_em_autoclass.cli.organelle import names_file
 from napari_em_autoclass.core.errors import InputError
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari_em_autoclass.core.volume import Volume
     from napari_em_autoclass.io.class_map_target import Block
 
-__all__ = ["Writing", "predict", "write_classes"]
+__all__ = ["Writing", "predict", "using_threads", "write_classes"]
 
 
 def predict(
@@ -81,7 +81,7 @@ def predict(
     folder = RunFolder.open(run)
     stack = StackRequest(volume, voxel_size, dataset, level, axes, roi).open()
     return_large_arrays()
-    with _threads(threads):
+    with using_threads(threads):
         write_classes(folder, stack, out, Writing(probabilities, merged, overwrite, as_json, device))
     _say_where(out, probabilities, as_json)
 
@@ -131,7 +131,8 @@ def _until_asked(blocks: Iterator[Block], asked_to_end: Event) -> Iterator[Block
 
 
 @contextmanager
-def _threads(wanted: int | None) -> Iterator[None]:
+def using_threads(wanted: int | None) -> Iterator[None]:
+    """Let torch use so many threads, None for all, and as many as before afterwards."""
     import torch
 
     from napari_em_autoclass.core.device import processor_threads

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_em_autoclass.cli.options import JsonOption, StackRequest
-from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
+from napari_em_autoclass.cli.options import JsonOption, open_grey_values, parse_ids
+from napari_em_autoclass.cli.organelle import label_names, names_file, organelle_figures
+from napari_em_autoclass.core.errors import InputError
 
 if TYPE_CHECKING:
     from napari_em_autoclass.core.volume import ArrayLike
+
+_ORGANELLE = "One structure alone"
 
 __all__ = ["label_names", "merged_miou_at", "names_file", "score", "scores_with_labels"]
 
@@ -34,6 +36,28 @@ def score(
             min=3,
         ),
     ] = None,
+    organelle: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Score one structure of LABELS alone, by name or number: F1 and its kin.",
+            rich_help_panel=_ORGANELLE,
+        ),
+    ] = None,
+    of: Annotated[
+        str | None,
+        typer.Option(
+            "--classes",
+            metavar="ID,ID",
+            help="The classes that mean it.",
+            show_default="chosen on the first half of the sections, scored on the second",
+            rich_help_panel=_ORGANELLE,
+        ),
+    ] = None,
+    border: Annotated[
+        int,
+        typer.Option(metavar="N", help="Voxels left out around its border.", min=0, rich_help_panel=_ORGANELLE),
+    ] = 2,
     as_json: JsonOption = False,
 ) -> None:
     """Score a class map.
@@ -47,25 +71,32 @@ def score(
     $ em-autoclass score classes.ome.zarr --volume stack.ome.tif --json
 
     $ em-autoclass score classes.ome.zarr labels.ome.tif --volume stack.ome.tif --groups 5
+
+    $ em-autoclass score classes.ome.zarr labels.ome.tif --organelle mitochondria --classes 3,7
     """
     from napari_em_autoclass.core.scores.label_free import score_without_labels
     from napari_em_autoclass.io.class_map_file import read_class_map
 
     if groups is not None and (labels is None or volume is None):
         raise InputError("--groups needs LABELS to score the groups, and --volume to find them")
+    if organelle is not None or of is not None:
+        if organelle is None or labels is None or volume is not None or groups is not None:
+            raise InputError("--organelle needs LABELS, goes with --classes and --border, and with nothing else")
+        _show(organelle_figures(classes, labels, organelle, None if of is None else parse_ids(of), border), as_json)
+        return
     found, _ = read_class_map(classes)
     if labels is not None:
         figures = scores_with_labels(found, labels)
         if groups is not None and volume is not None:
             figures = {
                 "merged_miou": figures["merged_miou"],
-                f"merged_miou_at_{groups}_groups": merged_miou_at(groups, found, labels, _voxels(volume)),
+                f"merged_miou_at_{groups}_groups": merged_miou_at(groups, found, labels, open_grey_values(volume).data),
                 **figures,
             }
         if volume is not None:
-            figures["csev"] = score_without_labels(found, _voxels(volume))["csev"]
+            figures["csev"] = score_without_labels(found, open_grey_values(volume).data)["csev"]
     else:
-        figures = score_without_labels(found, None if volume is None else _voxels(volume))
+        figures = score_without_labels(found, None if volume is None else open_grey_values(volume).data)
     _show(figures, as_json)
 
 
@@ -107,36 +138,6 @@ def merged_miou_at(n_groups: int, classes: ArrayLike, labels: str, volume: Array
     return float(score_counts(grouped_counts(counts, tree.cut(n_groups)))["merged_miou"])
 
 
-def names_file(labels: Path) -> Path:
-    """Return the file that tells what labels mean: X.json for X_labels.*."""
-    return labels.with_name(labels.name.split("_labels.")[0].removesuffix(".npz") + ".json")
-
-
-def label_names(labels: Path) -> dict[int, str]:
-    """Return what the labels mean, as `names_file` tells; nothing where there is none.
-
-    Raises
-    ------
-    InputError
-        If the file is there but damaged.
-    """
-    side = names_file(labels)
-    if not side.is_file():
-        return {}
-    try:
-        return {int(label): str(name) for label, name in json.loads(side.read_text("utf-8")).get("classes", {}).items()}
-    except (ValueError, AttributeError) as error:
-        raise InputError(f"{side}: can't be read as names of the labels ({error}); mend or remove it") from error
-
-
-def _voxels(volume: str) -> ArrayLike:
-    """Open a stack for its grey values alone: they are scored without a voxel size."""
-    try:
-        return StackRequest(volume).open().data
-    except MissingVoxelSize:
-        return StackRequest(volume, (1.0, 1.0, 1.0)).open().data
-
-
 def _show(figures: dict[str, Any], as_json: bool) -> None:
     from napari_em_autoclass.cli.progress import print_json
 
@@ -146,7 +147,7 @@ def _show(figures: dict[str, Any], as_json: bool) -> None:
     width = max(22, *(len(name) + 2 for name in figures))
     for name, value in figures.items():
         if not isinstance(value, dict):
-            typer.echo(f"{name:{width}}{value:g}")
+            typer.echo(f"{name:{width}}{value if isinstance(value, str) else format(value, 'g')}")
             continue
         typer.echo(name)
         for structure, iou in value.items():
