@@ -6,7 +6,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, normalize
 
-__all__ = ["CosineHead"]
+__all__ = ["CosineHead", "cosines"]
+
+
+def cosines(embedding: Tensor, directions: Tensor) -> Tensor:
+    """Return the cosines (N, K, h, w) of pixels (N, E, h, w), 0 for zeros, and unit `directions` (K, E) or (N, K, E)."""
+    # What is divided by the length are the few products, not the many numbers of the embedding.
+    length = (embedding * embedding).sum(dim=1, keepdim=True).clamp(min=1e-24).sqrt()
+    if directions.ndim == 2:
+        return conv2d(embedding, directions[:, :, None, None]) / length
+    return torch.einsum("nehw,nke->nkhw", embedding, directions) / length
 
 
 class CosineHead(nn.Module):
@@ -33,8 +42,7 @@ class CosineHead(nn.Module):
 
     def forward(self, embedding: Tensor) -> Tensor:
         """Return logits (N, K, h, w) of an embedding (N, E, h, w)."""
-        prototypes = normalize(self.weight, dim=1)[:, :, None, None]
-        return conv2d(normalize(embedding, dim=1), prototypes) / self.temperature
+        return cosines(embedding, normalize(self.weight, dim=1)) / self.temperature
 
     @torch.no_grad()
     def set_centres(self, centres: Tensor, temperature: float) -> None:

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, normalize
+from torch.nn.functional import normalize
+
+from napari_em_autoclass.core.heads.cosine import cosines
 
 __all__ = ["GuidedSlotHead"]
 
@@ -55,24 +57,24 @@ class GuidedSlotHead(nn.Module):
     def forward(self, embedding: Tensor) -> Tensor:
         """Return logits (N, K, h, w) of an embedding (N, E, h, w)."""
         with torch.autocast(embedding.device.type, enabled=False):
-            pixels = normalize(embedding.float(), dim=1)
+            pixels = embedding.float()
             prototypes = normalize(self.weight, dim=1)  # (K, E)
             if not self.training:
                 slots = normalize(prototypes + self.shift, dim=1)
-                return conv2d(pixels, slots[:, :, None, None]) / self.temperature
-            pooled = self.pooled(pixels[..., ::_EVERY, ::_EVERY], prototypes)  # (N, K, E)
+                return cosines(pixels, slots) / self.temperature
+            pooled = self.pooled(normalize(pixels[..., ::_EVERY, ::_EVERY], dim=1), prototypes)  # (N, K, E)
             slots = self.refined(pooled)
             with torch.no_grad():
                 self.shift.lerp_(slots.mean(dim=0) - prototypes, _MOMENTUM)
                 self._remember(pooled)
-            return torch.einsum("nehw,nke->nkhw", pixels, slots) / self.temperature
+            return cosines(pixels, slots) / self.temperature
 
     def pooled(self, pixels: Tensor, prototypes: Tensor) -> Tensor:
         """Return unit slots (N, K, E): each class's mean over a tile of unit `pixels` (N, E, h, w).
 
         Pixels count as much as they look like the class now; where none does, its prototype (K, E) stands.
         """
-        probs = (conv2d(pixels, prototypes[:, :, None, None]) / self.temperature).softmax(dim=1).flatten(2)  # (N, K, P)
+        probs = (cosines(pixels, prototypes) / self.temperature).softmax(dim=1).flatten(2)  # (N, K, P)
         means = probs @ pixels.flatten(2).mT / probs.shape[2]  # (N, K, E)
         return normalize(means + _PRIOR / len(prototypes) * prototypes, dim=2)
 

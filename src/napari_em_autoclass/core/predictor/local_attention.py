@@ -13,6 +13,7 @@ from torch.nn.functional import avg_pool2d, conv2d, interpolate, pad
 __all__ = ["LocalAttentionPredictor"]
 
 _LEAST = 1e-4
+_KEY = 16  # channels of queries and keys; each is multiplied with those of every place
 
 
 class LocalAttentionPredictor(nn.Module):
@@ -25,7 +26,7 @@ class LocalAttentionPredictor(nn.Module):
     ----------
     n_classes : K
     n_neighbours : S - 1
-    width : channels of queries and keys
+    width : channels inside
     window_px : side of the square of places, in pairs of pixels; odd
 
     Notes
@@ -36,11 +37,11 @@ class LocalAttentionPredictor(nn.Module):
 
     def __init__(self, n_classes: int, n_neighbours: int, width: int, window_px: int) -> None:
         super().__init__()
-        self.window_px, self._width = window_px, width
+        self.window_px = window_px
         self.query = nn.Sequential(
-            nn.Conv2d(n_neighbours * n_classes, width, 1), nn.ReLU(inplace=True), nn.Conv2d(width, width, 3, padding=1)
+            nn.Conv2d(n_neighbours * n_classes, width, 1), nn.ReLU(inplace=True), nn.Conv2d(width, _KEY, 3, padding=1)
         )
-        self.key = nn.Conv2d(n_classes, width, 3, padding=1)
+        self.key = nn.Conv2d(n_classes, _KEY, 3, padding=1)
         # Log-odds of each neighbour and place before anything is seen.
         self.place = nn.Parameter(torch.zeros(n_neighbours, window_px**2))
         self.translate = nn.Parameter(torch.eye(n_classes))
@@ -62,7 +63,7 @@ class LocalAttentionPredictor(nn.Module):
         query = self.query(maps.flatten(1, 2))[:, None]  # (B, 1, C, h, w)
         keys = self.key(maps.flatten(0, 1)).unflatten(0, (b, s))  # (B, S-1, C, h, w)
         scores = [(query * shifted).sum(dim=2) for shifted in _shifts(keys, self.window_px)]  # of (B, S-1, h, w)
-        odds = torch.stack(scores, dim=2) / self._width**0.5 + self.place[None, :, :, None, None]
+        odds = torch.stack(scores, dim=2) / _KEY**0.5 + self.place[None, :, :, None, None]
         shares = odds.flatten(1, 2).softmax(dim=1).unflatten(1, odds.shape[1:3])  # (B, S-1, places, h, w)
         found = torch.zeros_like(maps[:, 0])
         # Place by place: all at once would hold every map 9 or 25 times.
