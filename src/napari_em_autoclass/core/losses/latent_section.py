@@ -64,7 +64,7 @@ class LatentSection(LossTerm):
     samples_pixels = True
     kind: Literal["latent_section"] = "latent_section"
     """Foretell what the section means from its neighbour."""
-    token: int = Field(2, ge=1, le=16)
+    token: int = Field(4, ge=1, le=16)
     """Side of the squares whose mean features are foretold, in pixels."""
     width: int = Field(32, ge=4, le=256)
     """Channels of the network that foretells."""
