@@ -33,6 +33,15 @@ def test_every_recipe_gets_the_same_wishes() -> None:
     assert {(each.n_classes, each.training.seconds, each.seed) for each in settings.values()} == {(7, 33.0, 2)}
 
 
+def test_a_recipe_of_ones_own_goes_by_its_files_name(tmp_path: Path) -> None:
+    for name in ("mine", "filters"):
+        (tmp_path / f"{name}.json").write_text('{"about": "Mine.", "terms": []}')
+    wishes = Wishes(None, 7, None, 33.0, 2)
+    assert list(recipes_with(chosen_recipes(f"filters,{tmp_path / 'mine.json'}"), wishes)) == ["filters", "mine"]
+    with pytest.raises(InputError, match="called alike"):
+        recipes_with(("filters", str(tmp_path / "filters.json")), wishes)
+
+
 def test_compare_leaves_runs_tables_and_a_picture_and_goes_on(
     em_autoclass: Any, stack: Path, tmp_path: Path, tiny: tuple[str, ...]
 ) -> None:

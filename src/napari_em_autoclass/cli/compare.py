@@ -40,7 +40,8 @@ def compare(
     volume: VolumeArgument,
     *,
     recipes: Annotated[
-        str, typer.Option(metavar="NAME,NAME", help="Which recipes, by name; all of them, or some with commas between.")
+        str,
+        typer.Option(metavar="NAME,NAME", help="All, or names (or .json files of your own) with commas between."),
     ] = "all",
     labels: Annotated[
         str | None, typer.Option(metavar="LABELS", help="Dense labels of the stack; adds the scores that need them.")
@@ -114,9 +115,12 @@ def recipes_with(names: tuple[str, ...], wishes: Wishes) -> dict[str, RunSetting
     Raises
     ------
     InputError
-        If a setting does not exist, or a value is out of bounds.
+        If a setting does not exist, or a value is out of bounds, or two recipes are called alike.
     """
-    return {name: replace(wishes, recipe=name).settings() for name in names}
+    settings = {each.recipe: each for each in (replace(wishes, recipe=name).settings() for name in names)}
+    if len(settings) < len(names):  # a file of one's own may be called like one that comes with the program
+        raise InputError("two of the recipes are called alike; rename your .json file")
+    return settings
 
 
 @dataclass(frozen=True, slots=True)

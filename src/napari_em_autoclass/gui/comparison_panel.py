@@ -158,7 +158,7 @@ class ComparisonPanel(QWidget):
         choices.setVerticalSpacing(4)
         choices.addWidget(QLabel("Classes"), 0, 0)
         choices.addWidget(self.classes_box, 0, 1)
-        choices.addWidget(QLabel("Time each"), 0, 2)
+        choices.addWidget(QLabel("Each"), 0, 2)
         choices.addWidget(self.seconds_box, 0, 3)
         choices.addWidget(QLabel("Truth"), 1, 0)
         choices.addWidget(self.truth_box, 1, 1, 1, 3)

@@ -90,6 +90,7 @@ def test_a_recipe_that_fails_is_a_row_with_its_reason(
     assert bool(store.done[1].details) is has_details
 
 
+@pytest.mark.slow
 def test_a_collapse_is_a_row_with_the_figures_of_the_collapsed_map(volume: Volume, settings: RunSettings) -> None:
     from napari_em_autoclass.core.run_settings import load_recipe
 
