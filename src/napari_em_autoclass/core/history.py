@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_em_autoclass.core.class_map import ClassMap
+    from napari_em_autoclass.core.split import Split
 
 __all__ = ["History"]
 
@@ -79,9 +80,17 @@ class History:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain lists, numbers and strings, as stored in `classes.json`."""
-        past = [class_map.to_json() for class_map in self.past]
-        future = [class_map.to_json() for class_map in self.future]
-        return {"schema_version": _SCHEMA_VERSION, "past": past, "present": self.present.to_json(), "future": future}
+        steps = (*self.past, self.present, *self.future)
+        splits = tuple(dict.fromkeys(split for class_map in steps for split in class_map.splits))
+        stored = [_with_numbers(class_map, splits) for class_map in steps]
+        n_past = len(self.past)
+        own = {"past": stored[:n_past], "present": stored[n_past], "future": stored[n_past + 1 :]}
+        # Each split once: its centres are hundreds of numbers, and every later step has it too.
+        return {
+            "schema_version": _SCHEMA_VERSION,
+            **own,
+            **({"splits": [s.to_json() for s in splits]} if splits else {}),
+        }
 
     @classmethod
     def from_json(cls, stored: Any) -> Self:
@@ -96,11 +105,23 @@ class History:
 
         require_schema(stored, _SCHEMA_VERSION, "classes.json")
         try:
-            past = tuple(ClassMap.from_json(class_map) for class_map in stored["past"])
-            future = tuple(ClassMap.from_json(class_map) for class_map in stored["future"])
-            present = ClassMap.from_json(stored["present"])
-        except (KeyError, TypeError) as error:
+            splits = stored.get("splits", [])
+            past = tuple(ClassMap.from_json(_with_splits(class_map, splits)) for class_map in stored["past"])
+            future = tuple(ClassMap.from_json(_with_splits(class_map, splits)) for class_map in stored["future"])
+            present = ClassMap.from_json(_with_splits(stored["present"], splits))
+        except (KeyError, TypeError, IndexError) as error:
             raise InputError(f"classes.json is damaged ({type(error).__name__}: {error}); restore it") from error
         if {class_map.n_classes for class_map in (*past, *future)} - {present.n_classes}:
             raise InputError("classes.json is damaged: its steps differ in their number of classes; restore it")
         return cls(past, present, future)
+
+
+def _with_numbers(class_map: ClassMap, splits: Sequence[Split]) -> dict[str, Any]:
+    """Return what is stored of a step, each of its splits as its place among all."""
+    stored = class_map.to_json()
+    return {**stored, "splits": [splits.index(split) for split in class_map.splits]} if class_map.splits else stored
+
+
+def _with_splits(stored: dict[str, Any], splits: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Undo `_with_numbers`."""
+    return {**stored, "splits": [splits[at] for at in stored["splits"]]} if "splits" in stored else stored
