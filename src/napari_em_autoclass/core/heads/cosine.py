@@ -10,7 +10,7 @@ __all__ = ["CosineHead", "cosines"]
 
 
 def cosines(embedding: Tensor, directions: Tensor) -> Tensor:
-    """Return the cosines (N, K, h, w) of pixels (N, E, h, w), 0 for zeros, and unit `directions` (K, E) or (N, K, E)."""
+    """Return cosines (N, K, h, w) of pixels (N, E, h, w), 0 for zeros, and unit `directions` (K, E) or (N, K, E)."""
     # What is divided by the length are the few products, not the many numbers of the embedding.
     length = (embedding * embedding).sum(dim=1, keepdim=True).clamp(min=1e-24).sqrt()
     if directions.ndim == 2:
