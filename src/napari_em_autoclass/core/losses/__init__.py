@@ -10,7 +10,6 @@ from operator import or_
 from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 
 from pydantic import Field
-from pydantic_core import PydanticUndefined
 
 from napari_em_autoclass.core.losses import (
     anchor,
@@ -65,7 +64,7 @@ __all__ = [
 def _all_terms(base: type[LossTerm]) -> list[type[LossTerm]]:
     """Return the subclasses that are terms themselves, in the order of their kinds."""
     found = [term for child in base.__subclasses__() for term in (child, *_all_terms(child))]
-    terms = {term for term in found if term.model_fields["kind"].default is not PydanticUndefined}
+    terms = {term for term in found if not term.model_fields["kind"].is_required()}
     return sorted(terms, key=lambda term: str(term.model_fields["kind"].default))
 
 
