@@ -101,15 +101,15 @@ class MapScorer:
     def scoring(self, model: Model) -> Generator[float, None, dict[str, float]]:
         """Score a model, in portions of a second or so; closing the generator gives up.
 
-        Yields
-        ------
-        float
-            The fraction done.
-
         Returns
         -------
         dict
             Figures by the keys of `rows.COLUMNS`; those of labels only where there are labels.
+
+        Yields
+        ------
+        float
+            The fraction done.
         """
         working = model.working(self.volume)
         maps: dict[int, NDArray[np.uint8]] = {}
