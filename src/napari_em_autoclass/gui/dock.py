@@ -27,9 +27,10 @@ from napari_em_autoclass.gui.export_panel import ExportPanel
 from napari_em_autoclass.gui.fold import Fold
 from napari_em_autoclass.gui.glyphs import RED
 from napari_em_autoclass.gui.header import Header
-from napari_em_autoclass.gui.layers import ClassLayers, ComparedLayer, add_stack
+from napari_em_autoclass.gui.layers import ClassLayers, ComparedLayer, TaughtLayer, add_stack
 from napari_em_autoclass.gui.session import RunState, Session
 from napari_em_autoclass.gui.stack_panel import StackPanel
+from napari_em_autoclass.gui.teach_panel import TeachPanel
 from napari_em_autoclass.gui.training_panel import TrainingPanel
 from napari_em_autoclass.gui.viewpoint import ViewFollower
 from napari_em_autoclass.gui.worker import TrainingWorker
@@ -38,7 +39,8 @@ __all__ = ["PANELS", "AutoclassDock"]
 
 _log = logging.getLogger(__name__)
 
-PANELS = (StackPanel, TrainingPanel, ClassPanel, ExportPanel, ComparisonPanel)
+PANELS = (StackPanel, TrainingPanel, ClassPanel, TeachPanel, ExportPanel, ComparisonPanel)
+_Panel = StackPanel | TrainingPanel | ClassPanel | TeachPanel | ExportPanel | ComparisonPanel
 _WIDTH, _LEAST_WIDTH, _HEIGHT = 360, 320, 700
 _STAGES = {
     "first sketch": "First sketch, step {step}: the network's own classes follow soon.",
@@ -62,13 +64,14 @@ class AutoclassDock(QWidget):
         self.session = session or Session(parent=self)
         self.decisions = Decisions(self._save_history, self)
         self.layers = ClassLayers(viewer)
-        self.compared_layer = ComparedLayer(viewer)
+        self.compared_layer, self.taught_layer = ComparedLayer(viewer), TaughtLayer(viewer)
         self.header = Header()
         self.stack_panel = StackPanel(self.session, viewer)
         self.training_panel = TrainingPanel(self.session)
         self.class_panel = ClassPanel(self.session, self.decisions)
         self.export_panel = ExportPanel(self.session, self.decisions)
         self.comparison_panel = ComparisonPanel(self.session, viewer)
+        self.teach_panel = TeachPanel(self.session, viewer)
         self.status = QLabel()
         self.follower = ViewFollower(viewer, self.session.look)
         self._lay_out()
@@ -126,7 +129,7 @@ class AutoclassDock(QWidget):
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 4, 0)
         column.setSpacing(6)
-        folded = (self.export_panel, self.comparison_panel)
+        folded = (self.teach_panel, self.export_panel, self.comparison_panel)
         self.folds = {panel: Fold(panel.title, panel, panel not in folded) for panel in self._panels()}
         for panel, fold in self.folds.items():
             column.addWidget(fold, 1 if panel is self.class_panel else 0)
@@ -147,8 +150,9 @@ class AutoclassDock(QWidget):
         layout.addWidget(self.status)
         self.setMinimumWidth(_LEAST_WIDTH)
 
-    def _panels(self) -> tuple[StackPanel, TrainingPanel, ClassPanel, ExportPanel, ComparisonPanel]:
-        return self.stack_panel, self.training_panel, self.class_panel, self.export_panel, self.comparison_panel
+    def _panels(self) -> tuple[_Panel, ...]:
+        learning = (self.stack_panel, self.training_panel, self.class_panel)
+        return (*learning, self.teach_panel, self.export_panel, self.comparison_panel)
 
     def _connect(self) -> None:
         self.session.said.connect(self._say)
@@ -161,6 +165,7 @@ class AutoclassDock(QWidget):
         self.stack_panel.path_chosen.connect(self.open_path)
         self.class_panel.probabilities_wanted.connect(self._on_probabilities)
         self.comparison_panel.map_wanted.connect(self._on_compared)
+        self.teach_panel.taught.connect(self.taught_layer.show)
         self.header.remedy_wanted.connect(self.training_panel.raise_aim)
 
     def _say(self, sentence: str, is_error: bool) -> None:

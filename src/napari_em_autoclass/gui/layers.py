@@ -21,8 +21,9 @@ from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.comparison import ComparedMap
 from napari_em_autoclass.gui.live_map import LiveMap
 from napari_em_autoclass.gui.source import OURS, SOURCE, transform_of
+from napari_em_autoclass.gui.teaching import TaughtMap
 
-__all__ = ["ClassLayers", "ComparedLayer", "add_stack", "add_volume", "label_colors"]
+__all__ = ["ClassLayers", "ComparedLayer", "TaughtLayer", "add_stack", "add_volume", "label_colors"]
 
 _CLASS_OPACITY = 0.5
 _COMPARED_OPACITY = 0.6
@@ -197,6 +198,40 @@ class ComparedLayer:
         self._layer.visible = True
         place = np.array(source.data_to_world((compared.z, *compared.corner_yx)))
         self._viewer.dims.set_point(0, float(place[0]))
+
+
+class TaughtLayer:
+    """What was found of what somebody painted, as a layer of `viewer` in the colours of the paint."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self._layer: Labels | None = None
+
+    def show(self, painted: Labels, taught: TaughtMap) -> None:
+        """Lay the map under the paint, in place of the one before; other layers stay as they are."""
+        shape = painted.data.shape
+        live = LiveMap((int(shape[0]), int(shape[1]), int(shape[2])))
+        for z, classes in taught.sections:
+            live.put(z, (0, 0), classes)
+        colors: dict[int | None, Any] = {None: (0.0, 0.0, 0.0, 0.0), 0: (0.0, 0.0, 0.0, 0.0)}
+        colors |= {kind: painted.get_color(kind) for kind in taught.ids}
+        if self._layer is not None and self._layer in self._viewer.layers:
+            self._layer.data = live
+            self._layer.colormap = DirectLabelColormap(color_dict=colors)
+            return
+        look: dict[str, Any] = {"colormap": DirectLabelColormap(color_dict=colors), "opacity": _CLASS_OPACITY}
+        self._layer = Labels(
+            live,
+            name=f"found · {painted.name}",
+            multiscale=False,
+            metadata={OURS: "taught"},
+            **look,
+            **transform_of(painted),
+        )
+        active = self._viewer.layers.selection.active
+        self._viewer.layers.insert(self._viewer.layers.index(painted), self._layer)
+        self._layer.editable = False
+        self._viewer.layers.selection.active = active  # the painter goes on painting
 
 
 def add_stack(viewer: Viewer, path: str) -> Image:

@@ -84,7 +84,7 @@ def voxel_size_text(voxel_size_nm: tuple[float, float, float]) -> str:
     return f"{z} nm" if z == y == x else f"{z} × {y} × {x} nm"
 
 
-def transform_of(layer: Image) -> dict[str, Any]:
+def transform_of(layer: Layer) -> dict[str, Any]:
     """Return what makes another layer lie exactly on `layer`."""
     return {
         "scale": layer.scale,
