@@ -195,7 +195,8 @@ class RunFolder:
                 f"{self.path}: the weights don't fit the settings in run.json; one of them was changed"
             ) from error
         classifier: Any = empty[part].to(device).eval()
-        return Model(self.settings, classifier, progress.stage, self.normalisation, self.volume.fingerprint)
+        known = (self.settings, classifier, progress.stage, self.normalisation, self.volume.fingerprint)
+        return Model(*known, weights=f"{part}@{progress.step}")
 
     # --- classes, log, snapshot --------------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_em_autoclass.core.split import Split
+
 __all__ = [
     "CheckpointSaved",
     "ClassesRemade",
@@ -33,8 +35,9 @@ Stage = Literal["first sketch", "learning", "done"]
 class ViewRequest:
     """The part of a section somebody looks at, in voxels of the volume, half-open.
 
-    `prob_classes` are the class ids whose probabilities are wanted; `serial` grows with each request, so that a late
-    answer can be told from the newest.
+    `prob_classes` are the ids whose probabilities are wanted; `serial` grows with each request, so that a late answer
+    can be told from the newest; `splits` are to show in parts, as far as they fit the model that answers (a training,
+    whose embedding moves, shows whole classes).
     """
 
     z: int
@@ -44,6 +47,7 @@ class ViewRequest:
     x1: int
     prob_classes: tuple[int, ...] = ()
     serial: int = 0
+    splits: tuple[Split, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +99,8 @@ class StepDone:
 class SnapshotTaken:
     """The class map of the section in view, with the weights of now, on the volume's own voxel grid.
 
-    `classes` (h, w) uint8 holds ids 1..K; `confidence` (h, w) uint8 is the top probability times 255; `probs` pairs a
-    class id with its probability times 255, (h, w) uint8.
+    `classes` (h, w) uint8 holds ids 1..K and of parts; `confidence` (h, w) uint8 is the top probability times 255;
+    `probs` pairs a class id with its probability times 255, (h, w) uint8.
     """
 
     run_id: str

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_em_autoclass.core.classifier import FilterClassifier, ForecastClassifier
+from napari_em_autoclass.core.classifier.split_classifier import SplitClassifier
 from napari_em_autoclass.core.normalise import fit_normalisation
 from napari_em_autoclass.core.snapshot import ViewMap, classify_view
 from napari_em_autoclass.core.tiles import neighbour_offsets
@@ -17,12 +18,15 @@ from napari_em_autoclass.core.warm_start import filter_scales_px
 from napari_em_autoclass.core.working import WorkingVolume, bin_factors
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
     from torch import nn
 
     from napari_em_autoclass.core.events import Stage, ViewRequest
     from napari_em_autoclass.core.normalise import Normalisation
     from napari_em_autoclass.core.run_settings import RunSettings
+    from napari_em_autoclass.core.split import Split
     from napari_em_autoclass.core.volume import Volume
 
 __all__ = ["Model", "empty_classifiers", "fingerprint", "working_volume"]
@@ -39,6 +43,7 @@ class Model:
     stage : which of the two it is, and whether the training ended
     normalisation : as fitted on the training volume
     volume_fingerprint : of the training volume, to tell it from others
+    weights : names what was learned so far: splits found with other weights don't fit
     """
 
     settings: RunSettings
@@ -46,6 +51,7 @@ class Model:
     stage: Stage
     normalisation: Normalisation
     volume_fingerprint: str
+    weights: str = ""
 
     def working(self, volume: Volume) -> WorkingVolume:
         """Return `volume` as this model wants to see it.
@@ -60,7 +66,12 @@ class Model:
 
     def classify(self, working: WorkingVolume, view: ViewRequest) -> ViewMap:
         """Return the class map of what is in view; `working` comes from `Model.working`, once per volume."""
-        return classify_view(self.classifier, working, self.settings.n_classes, view)
+        return classify_view(self.split(view.splits), working, self.settings.n_classes, view)
+
+    def split(self, splits: Sequence[Split]) -> FilterClassifier | ForecastClassifier | SplitClassifier:
+        """Return the classifier, showing classes in the parts of those `splits` that were found with its weights."""
+        fitting = [split for split in splits if split.made_with == self.weights]
+        return SplitClassifier(self.classifier, fitting) if fitting else self.classifier
 
 
 def working_volume(volume: Volume, settings: RunSettings) -> WorkingVolume:

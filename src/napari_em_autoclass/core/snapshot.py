@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from napari_em_autoclass.core.classifier.split_classifier import SplitClassifier
 from napari_em_autoclass.core.tiling import TileGrid, classify_tile
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ __all__ = ["ViewMap", "classify_view", "middle_view"]
 
 
 class ViewMap(NamedTuple):
-    """Classes (h, w) uint8 ids 1..K, confidence (h, w) uint8, and (class id, probability (h, w) uint8) as asked for."""
+    """Classes (h, w) uint8 ids, confidence (h, w) uint8, and (class id, probability (h, w) uint8) as asked for."""
 
     classes: NDArray[np.uint8]
     confidence: NDArray[np.uint8]
@@ -38,10 +39,12 @@ def middle_view(volume: Volume) -> ViewRequest:
 def classify_view(classifier: Classifier, working: WorkingVolume, n_classes: int, view: ViewRequest) -> ViewMap:
     """Return the class map of the part of a section that `view` asks for, on the voxel grid.
 
-    A request that reaches outside the volume is answered for the part inside, at its place; the rest is 0.
+    Where the classifier knows of splits, their parts stand in place of the class; `n_classes` is K all the same, since
+    tiles, and with them the classes, must not change with a split.  A request that reaches outside the volume is
+    answered for the part inside, at its place; the rest is 0.
     """
     height, width = view.y1 - view.y0, view.x1 - view.x0
-    prob_classes = tuple(k for k in view.prob_classes if 1 <= k <= n_classes)
+    prob_classes = tuple(k for k in view.prob_classes if 1 <= k <= _highest_id(classifier, n_classes))
     classes = np.zeros((height, width), np.uint8)
     confidence = np.zeros((height, width), np.uint8)
     probs = np.zeros((len(prob_classes), height, width), np.uint8)
@@ -65,3 +68,8 @@ def classify_view(classifier: Classifier, working: WorkingVolume, n_classes: int
         confidence[here] = tile.confidence[there]
         probs[:, here[0], here[1]] = tile.probs[:, there[0], there[1]]
     return ViewMap(classes, confidence, tuple(zip(prob_classes, probs, strict=True)))
+
+
+def _highest_id(classifier: Classifier, n_classes: int) -> int:
+    splits = classifier.splits if isinstance(classifier, SplitClassifier) else ()
+    return max((n_classes, *(i for split in splits for i in split.ids)))

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from napari_em_autoclass.core.classifier.split_classifier import SplitClassifier
 from napari_em_autoclass.core.volume import Box
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ class TileGrid:
 class TileResult(NamedTuple):
     """What was found in one tile, on the voxel grid.
 
-    `classes` (h, w) uint8, ids 1..K; `confidence` (h, w) uint8, top probability times 255; `probs` (n, h, w) uint8 for
-    the classes asked for, in their order.
+    `classes` (h, w) uint8, ids 1..K and of parts; `confidence` (h, w) uint8, top probability times 255; `probs`
+    (n, h, w) uint8 for the classes asked for, in their order.
     """
 
     box: Box
@@ -107,7 +108,7 @@ def classify_tile(
     working : the volume
     grid : from `TileGrid.fit`
     place : section, and top left corner of the tile (working pixels)
-    prob_classes : ids 1..K whose probabilities are wanted
+    prob_classes : ids whose probabilities are wanted
     """
     z, y, x = place
     fy, fx = working.factors_yx
@@ -125,10 +126,17 @@ def classify_tile(
         logits = logits[..., halo:-halo, halo:-halo]
     depth, rows, columns = working.volume.shape_zyx
     box = Box(z, z + 1, y * fy, (y + grid.height) * fy, x * fx, (x + grid.width) * fx).clipped((depth, rows, columns))
-    probs = logits[0, :, : box.shape[1], : box.shape[2]].softmax(dim=0)  # (K, h, w)
-    top, index = probs.max(dim=0)
-    wanted = probs[[k - 1 for k in prob_classes]] if prob_classes else probs[:0]
-    return TileResult(box, _bytes(index + 1), _bytes(top * 255 + 0.5), _bytes(wanted * 255 + 0.5))
+    logits = logits[0, :, : box.shape[1], : box.shape[2]]
+    if isinstance(classifier, SplitClassifier):
+        ids, top, probs = classifier.tell_apart(logits)
+    else:
+        probs = logits.softmax(dim=0)  # (K, h, w)
+        top, index = probs.max(dim=0)
+        ids = index + 1
+    nothing = torch.zeros_like(top)  # where an id is no class's: a gap between parts, or a part of other weights
+    known = [probs[k - 1] if k <= len(probs) else nothing for k in prob_classes]
+    wanted = torch.stack(known) if known else probs[:0]
+    return TileResult(box, _bytes(ids), _bytes(top * 255 + 0.5), _bytes(wanted * 255 + 0.5))
 
 
 def _bytes(values: Tensor) -> NDArray[np.uint8]:

@@ -52,6 +52,9 @@ class FilterClassifier(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits (N, K, H, W): minus half the squared distance to each centre, over the temperature."""
-        features = self.responses(image)
+        return self.classify(self.responses(image))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Return logits (N, K, H, W) from `responses` (N, C, H, W)."""
         scores = torch.einsum("nchw,kc->nkhw", features, self.centres)
         return (scores - 0.5 * (self.centres**2).sum(dim=1)[:, None, None]) / self.temperature
