@@ -29,7 +29,9 @@ def recipes(
 
     $ em-autoclass recipes simclr
 
-    $ em-autoclass recipes swav --json > mine.json     change it, then: train ... --recipe mine.json
+    $ em-autoclass recipes swav --json > mine.json
+
+    Change the file as you like, and name it where a recipe is asked for.
     """
     from napari_em_autoclass.cli.progress import print_json
     from napari_em_autoclass.core.recipe import GROUPS, recipe_card, recipe_names, recipe_tree
