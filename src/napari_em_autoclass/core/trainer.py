@@ -99,7 +99,9 @@ class Trainer:
         else:
             factors = bin_factors(volume.voxel_size_nm, settings.working_pixel_nm)
             self._working = WorkingVolume(volume, folder.normalisation, factors)
-        self._learner = Learner(self._working, settings, self.device)
+        box = settings.learned_box(volume.shape_zyx)
+        # Only what is learned from is cut: pictures show all of the volume.
+        self._learner = Learner(self._working.part(box, settings.skip_sections), settings, self.device)
         self._resumes = folder is not None
         if folder is None and run_dir is not None:
             folder = RunFolder.create(run_dir, settings, volume, self._working.normalisation)
@@ -204,9 +206,9 @@ class Trainer:
     def _settled(self) -> Iterator[Event]:
         """Choose, without labels, the classifier to keep."""
         learner = self._learner
-        kept = "network" if self._progress.has_classes else "filters"
-        if kept == "network" and learner.teacher is None:  # the recipe never refines: its features are done
+        if self._progress.step and learner.teacher is None:  # the recipe never refines: its features are done
             yield self._reclustered(afresh=True)
+        kept = "network" if self._progress.has_classes else "filters"
         if kept == "network" and self.settings.training.keep_best:
             kept = learner.choose()
         self._progress = self._progress.replace(stage="done", has_classes=learner.has_classes)
