@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_em_autoclass.cli.options import JsonOption, RunArgument, parse_ids
+from napari_em_autoclass.cli.split import split as told_apart
 from napari_em_autoclass.cli.suggest import show_suggestion
 from napari_em_autoclass.cli.suggest import suggest as suggested
 from napari_em_autoclass.core.errors import InputError
@@ -34,6 +35,16 @@ def classes(
     unmerge: Annotated[
         int | None, typer.Option(metavar="ID", help="Take a merge apart.", rich_help_panel=_EDIT)
     ] = None,
+    split: Annotated[
+        int | None, typer.Option(metavar="ID", help="Tell a class apart into parts.", rich_help_panel=_EDIT)
+    ] = None,
+    into: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="With --split: how many parts.", min=2, max=6, rich_help_panel=_EDIT),
+    ] = None,
+    unsplit: Annotated[
+        int | None, typer.Option(metavar="ID", help="Show a class whole again.", rich_help_panel=_EDIT)
+    ] = None,
     rename: Annotated[
         tuple[int, str] | None, typer.Option(metavar="ID NAME", help="Name a class.", rich_help_panel=_EDIT)
     ] = None,
@@ -54,7 +65,7 @@ def classes(
         str | None,
         typer.Option(
             metavar="STACK",
-            help="With --suggest: where to compare them.",
+            help="With --suggest and --split: where to look at the classes.",
             show_default="the stack of RUN",
             rich_help_panel=_SUGGEST,
         ),
@@ -72,6 +83,8 @@ def classes(
 
     $ em-autoclass classes my-run --merge 3,7 --name mitochondria
 
+    $ em-autoclass classes my-run --split 7 --into 3
+
     $ em-autoclass classes my-run --rename 5 "cytoplasm, light"
 
     $ em-autoclass classes my-run --undo
@@ -83,6 +96,8 @@ def classes(
     edits = (
         _edit(merge, lambda class_map, ids: class_map.merge(parse_ids(ids), name)),
         _edit(unmerge, lambda class_map, class_id: class_map.unmerge(class_id)),
+        _edit(split, lambda _, class_id: told_apart(folder, class_id, into or 2, volume)),
+        _edit(unsplit, _whole),
         _edit(rename, lambda class_map, pair: class_map.rename(*pair)),
         _edit(color, lambda class_map, pair: class_map.recolour(*pair)),
         _edit(show, lambda class_map, ids: class_map.with_visible(parse_ids(ids), True)),
@@ -91,7 +106,9 @@ def classes(
         _edit(unlock, lambda class_map, ids: class_map.lock(parse_ids(ids), False)),
     )
     wanted = [edit for edit in edits if edit is not None]
-    if suggest is None and (apply or volume is not None):
+    if into is not None and split is None:
+        raise InputError("--into belongs to --split; write which class to split, e.g. --split 7 --into 3")
+    if suggest is None and (apply or (volume is not None and split is None)):
         raise InputError("--apply and --volume belong to --suggest; write how many groups you want, e.g. --suggest 5")
     if len(wanted) + undo + redo + (suggest is not None) > 1:
         raise InputError("one edit at a time, so that each can be undone; write several commands")
@@ -109,7 +126,10 @@ def classes(
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """One row of the table: a class, or several that show as one.  `share` (0 to 1) is None until it is known."""
+    """One row of the table: a class, or several that show as one.  `share` (0 to 1) is None until it is known.
+
+    `part_of` is the class that was split, for a part of it.
+    """
 
     id: int
     name: str
@@ -118,6 +138,7 @@ class ClassRow:
     share: float | None
     visible: bool
     locked: bool
+    part_of: int | None = None
 
 
 def class_rows(folder: RunFolder) -> tuple[ClassRow, ...]:
@@ -129,9 +150,10 @@ def class_rows(folder: RunFolder) -> tuple[ClassRow, ...]:
             class_map.name_of(row),
             class_map.color_of(row),
             class_map.members(row),
-            sum(usage[member - 1] for member in class_map.members(row)) if usage else None,
+            _share(usage, class_map.members(row)),
             class_map.is_visible(row),
             not class_map.locked.isdisjoint(class_map.members(row)),
+            split.class_id if (split := class_map.split_of(row)) else None,
         )
         for row in class_map.rows()
     )
@@ -142,6 +164,12 @@ _Edit = Callable[["ClassMap"], "ClassMap"]
 
 def _edit(value: Any, change: Callable[[ClassMap, Any], ClassMap]) -> _Edit | None:
     return None if value is None else lambda class_map: change(class_map, value)
+
+
+def _whole(class_map: ClassMap, class_id: int) -> ClassMap:
+    from napari_em_autoclass.core.class_splits import without_split
+
+    return without_split(class_map, class_id)
 
 
 def _edited(history: History, edits: list[_Edit], *, undo: bool, redo: bool) -> History:
@@ -175,6 +203,11 @@ def _usage(folder: RunFolder) -> tuple[float, ...]:
     return tuple(float(count) / max(int(counts.sum()), 1) for count in counts[1 : n_classes + 1])
 
 
+def _share(usage: tuple[float, ...], members: tuple[int, ...]) -> float | None:
+    """Return what a row has of the picture that the run took last, which tells nothing of parts."""
+    return sum(usage[i - 1] for i in members) if members[-1] <= len(usage) else None
+
+
 def _show(folder: RunFolder, as_json: bool) -> None:
     from dataclasses import asdict
 
@@ -203,3 +236,5 @@ def _flags(row: ClassRow) -> Iterator[str]:
         yield "hidden"
     if row.locked:
         yield "locked"
+    if row.part_of is not None:
+        yield f"part of {row.part_of}"

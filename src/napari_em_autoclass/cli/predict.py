@@ -30,6 +30,8 @@ from napari_em_autoclass.core.errors import InputError
 
 if TYPE_CHECKING:
     from napari_em_autoclass.core.checkpoint import RunFolder
+    from napari_em_autoclass.core.class_map import ClassMap
+    from napari_em_autoclass.core.model import Model
     from napari_em_autoclass.core.volume import Volume
     from napari_em_autoclass.io.class_map_target import Block
 
@@ -113,13 +115,22 @@ def write_classes(folder: RunFolder, stack: Volume, out: Path, writing: Writing)
     # A device that is not offered is refused by the settings, in words that name those that are.
     settings = folder.settings.replace(device=writing.device or folder.settings.device)
     model = folder.model(choose_device(settings.device).name)
-    total = n_blocks(model, stack, probabilities=writing.probabilities)
-    found = predict_blocks(model, stack, probabilities=writing.probabilities)
-    export = RunExport(folder, stack, folder.history.present, writing.merged, writing.probabilities)
+    class_map = folder.history.present
+    _warn_of_old_splits(class_map, model)
+    total = n_blocks(model, stack, probabilities=writing.probabilities, splits=class_map.splits)
+    found = predict_blocks(model, stack, probabilities=writing.probabilities, splits=class_map.splits)
+    export = RunExport(folder, stack, class_map, writing.merged, writing.probabilities)
     asked_to_end = Event()
     with calling_on_signals(asked_to_end.set):
         blocks = export.shown(watched(found, total, "predicting", writing.quiet))
         write_run_map(out, _until_asked(blocks, asked_to_end), export, writing.overwrite)
+
+
+def _warn_of_old_splits(class_map: ClassMap, model: Model) -> None:
+    for split in class_map.splits:
+        if split.made_with != model.weights:
+            name = class_map.name_of(split.class_id)
+            typer.echo(f"{name} was split before the run was trained on; it is written whole, split it again", err=True)
 
 
 def _until_asked(blocks: Iterator[Block], asked_to_end: Event) -> Iterator[Block]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_em_autoclass.core.merge_tree import Groups, MergeTree
     from napari_em_autoclass.core.volume import Volume
 
-__all__ = ["Suggestion", "show_suggestion", "suggest"]
+__all__ = ["Suggestion", "show_suggestion", "stack_of", "suggest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def suggest(folder: RunFolder, n_groups: int, volume: str | None) -> Suggestion:
     from napari_em_autoclass.core.class_relations import relations_of_model
     from napari_em_autoclass.core.merge_tree import MergeTree, with_groups
 
-    stack = _stack(folder, volume)
+    stack = stack_of(folder, volume)
     relations = relations_of_model(folder.model(), stack)
     present = folder.history.present
     tree = MergeTree.of_rows(relations, present)
@@ -79,7 +79,14 @@ def show_suggestion(suggestion: Suggestion, as_json: bool) -> None:
     typer.echo("nothing is merged yet; write --apply to merge them, as one edit")
 
 
-def _stack(folder: RunFolder, volume: str | None) -> Volume:
+def stack_of(folder: RunFolder, volume: str | None) -> Volume:
+    """Return the stack at the path `volume`, None for the one that a run learned from.
+
+    Raises
+    ------
+    InputError
+        If it isn't there, or can't be read.
+    """
     path = volume or folder.volume.source
     if volume is None and not Path(path).exists():
         raise InputError(f"the stack that {folder.path} learned from isn't at {path!r}; write --volume STACK")

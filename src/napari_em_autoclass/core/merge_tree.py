@@ -57,7 +57,7 @@ class MergeTree:
 
     @classmethod
     def of_rows(cls, relations: ClassRelations, class_map: ClassMap) -> Self:
-        """Return the tree that begins with the rows of `class_map` and leaves the locked ones out.
+        """Return the tree that begins with the rows of `class_map` and leaves out those that are locked or split.
 
         Raises
         ------
@@ -66,7 +66,12 @@ class MergeTree:
         """
         if relations.n_classes != class_map.n_classes:
             raise InputError(f"{relations.n_classes} classes were compared, {class_map.n_classes} are shown")
-        return cls.of(relations, (group.members for group in class_map.groups), class_map.locked)
+        known, split = range(1, relations.n_classes + 1), {split.class_id for split in class_map.splits}
+        groups = [group.members for group in class_map.groups]
+        # What is known of the classes says nothing of their parts: these, and what is merged with them, stay.
+        whole = [group for group in groups if group[-1] in known]
+        mixed = {k for group in groups if group[-1] not in known for k in group}
+        return cls.of(relations, whole, (class_map.locked | mixed | split).intersection(known))
 
     @classmethod
     def of(cls, relations: ClassRelations, together: Iterable[Iterable[int]] = (), apart: Iterable[int] = ()) -> Self:

@@ -107,6 +107,10 @@ class Split:
         """Return the split with `part` in place of the one with its id."""
         return replace(self, parts=tuple(part if part.id == old.id else old for old in self.parts))
 
+    def bare(self) -> Self:
+        """Return the split without names and colours: equal where the same pixels are in the same parts."""
+        return replace(self, parts=tuple(replace(part, name="", color="") for part in self.parts))
+
     def renumbered(self, class_id: int) -> Self:
         """Return the split of a class that is now called `class_id`; names given by hand are kept."""
         new = replace(self, class_id=class_id)

@@ -44,8 +44,9 @@ def export(order: ExportOrder, report: Report) -> Path:
     report(0.0)
     folder = RunFolder.open(order.run_dir)
     model = folder.model()
-    total = n_blocks(model, order.volume, probabilities=order.probabilities)
-    found = predict_blocks(model, order.volume, probabilities=order.probabilities)
+    total = n_blocks(model, order.volume, probabilities=order.probabilities, splits=order.class_map.splits)
+    splits = order.class_map.splits
+    found = predict_blocks(model, order.volume, probabilities=order.probabilities, splits=splits)
     what = RunExport(folder, order.volume, order.class_map, order.merged, order.probabilities)
     return write_run_map(order.path, _reported(what.shown(found), total, report), what, overwrite=True)
 

@@ -183,7 +183,7 @@ def _grey_panel(raw: NDArray[Any], low: float, high: float) -> Image.Image:
 def _color_table(class_map: ClassMap) -> NDArray[np.uint8]:
     """Return the colour of each class id as shown, shape (256, 3)."""
     table = np.full((256, 3), _UNCLASSIFIED, np.uint8)
-    for class_id in range(1, class_map.n_classes + 1):
+    for class_id in class_map.ids:
         table[class_id] = _rgb(class_map.color_of(class_id))
     return table
 

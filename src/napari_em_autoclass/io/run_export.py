@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_em_autoclass import __version__
@@ -29,7 +29,9 @@ __all__ = ["RunExport", "run_facts", "write_run_map"]
 class RunExport:
     """What is written: the class map of `volume` by the run in `folder`, through the decisions in `class_map`.
 
-    `merged` writes each group under the id of its smallest member; `probabilities` are always those of single classes.
+    `merged` writes each group under the id of its smallest member; `probabilities` are always those of single classes
+    and parts.  A class that was split is written in its parts, whose ids lie above K; "parts" in the provenance leads
+    each back to its class.
     """
 
     folder: RunFolder
@@ -41,17 +43,19 @@ class RunExport:
     def target(self) -> ClassMapTarget:
         """Return grid, names, colours and provenance of the file."""
         class_map, merged = self.class_map, self.merged
-        shown = class_map.rows() if merged else tuple(range(1, class_map.n_classes + 1))
+        shown = class_map.rows() if merged else class_map.ids
+        alone = replace(class_map, groups=())
         return ClassMapTarget(
             self.volume.shape_zyx,
             self.volume.voxel_size_nm,
-            class_map.n_classes,
-            names={i: class_map.name_of(i) if merged else class_map.names[i - 1] for i in shown},
-            colors={i: class_map.color_of(i) if merged else class_map.colors[i - 1] for i in shown},
+            class_map.ids[-1],
+            names={i: (class_map if merged else alone).name_of(i) for i in shown},
+            colors={i: (class_map if merged else alone).color_of(i) for i in shown},
             provenance={
                 "program": f"napari-em-autoclass {__version__}",
                 "volume": self.volume.source or self.volume.name,
                 "merged": merged,
+                **_parts(class_map),
                 "run": run_facts(self.folder),
             },
             name=f"{self.volume.name} classes",
@@ -76,6 +80,12 @@ def write_run_map(path: Path, blocks: Iterable[Block], export: RunExport, overwr
     """
     write = write_class_map_tiff if is_tiff_name(path) else write_class_map_zarr
     return write(path, blocks, export.target(), overwrite)
+
+
+def _parts(class_map: ClassMap) -> dict[str, Any]:
+    """Return which class each part is of, if any was split."""
+    parts = {str(i): split.class_id for split in class_map.splits for i in split.ids}
+    return {"parts": parts} if parts else {}
 
 
 def run_facts(folder: RunFolder) -> dict[str, Any]:
