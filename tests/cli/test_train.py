@@ -13,11 +13,12 @@ import pytest
 import tifffile
 
 from napari_em_autoclass.cli.exits import CRASH_LOG
-from napari_em_autoclass.cli.train import Wishes
+from napari_em_autoclass.cli.train import Wishes, _without_damage
 from napari_em_autoclass.core.checkpoint import RunFolder
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.run_settings import load_recipe, recipe_names
 from napari_em_autoclass.core.trainer import Trainer
+from napari_em_autoclass.core.volume import Volume
 
 
 def events_of(process: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
@@ -185,3 +186,23 @@ def test_a_killed_training_resumes_to_the_same_curves(
     for run in (whole, killed):
         assert em_autoclass("predict", run, stack, "--out", tmp_path / f"{run.name}.tif").code == 0
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "killed.tif"), tifffile.imread(tmp_path / "whole.tif"))
+
+
+def test_damaged_sections_are_found_skipped_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = load_recipe(recipe_names()[0])
+    stack = Volume(np.random.default_rng(0).integers(0, 255, (9, 32, 32), dtype=np.uint8), (40.0, 8.0, 8.0))
+    stack.data[4] = 0
+    assert _without_damage(settings, stack, None).skip_sections == (4,)
+    assert "Section 4 looks damaged. Nothing is learned from there" in capsys.readouterr().err
+    assert _without_damage(settings, stack, "none").skip_sections == ()
+    assert _without_damage(settings, stack, "1, 6-7").skip_sections == (1, 6, 7)
+    assert _without_damage(settings.replace(skip_sections=(2,)), stack, None).skip_sections == (2,)
+    with pytest.raises(InputError, match="no section 9"):
+        _without_damage(settings, stack, "9")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_region_becomes_a_setting() -> None:
+    assert Wishes(region="0:3,:,8:40").settings().region == "0:3,:,8:40"
+    with pytest.raises(InputError, match="leave out --region, --skip-sections"):
+        Wishes(region="0:3,:,:", skip_sections="none").continued(Wishes().settings())

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -148,3 +150,17 @@ def test_sections_at_the_ends_of_a_region_stand_for_those_that_are_missing() -> 
     assert torch.equal(shifted_region().with_context(0, 1), image[[0, 0, 1]])
     assert torch.equal(shifted_region().with_context(2, 2), image[[0, 1, 2, 2, 2]])
     assert torch.equal(shifted_region().with_context(2, 0), image[2:])
+
+
+def test_a_section_left_out_is_not_known_and_the_nearest_stands_in_for_it(
+    working: WorkingVolume, textons: FilterClassifier
+) -> None:
+    hurt = replace(working, left_out=frozenset({3}))
+    plan = RegionPlan(working.shape_zyx, SIZES.replace(region_px=96, region_sections=9), 1, seed=3)
+    region, sound = (RegionPool(w, plan, textons, capacity=1).at(0)[0] for w in (hurt, working))
+    assert region.left_out == {3}
+    assert torch.equal(region.image[3], sound.image[2])
+    others = [z for z in range(DEPTH) if z != 3]
+    assert torch.equal(region.image[others], sound.image[others])
+    assert (region.labels(region.textons, (2, 0, 0), 32, 1) == UNKNOWN).all()
+    assert (region.labels(region.textons, (2, 0, 0), 32, -1) != UNKNOWN).all()

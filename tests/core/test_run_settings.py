@@ -19,6 +19,7 @@ from napari_em_autoclass.core.run_settings import (
     recipe_names,
 )
 from napari_em_autoclass.core.settings import Settings
+from napari_em_autoclass.core.volume import Box
 
 DEFAULT = load_recipe("neighbour-forecast")
 
@@ -197,3 +198,17 @@ def test_a_term_may_be_listed_once() -> None:
 def test_exactly_one_budget_is_needed(budget: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=r"either training\.seconds or training.steps"):
         TrainingSettings().replace(**budget)
+
+
+def test_the_part_to_learn_from_is_checked_against_the_stack() -> None:
+    settings = RunSettings(region="1:4,:,8:40", skip_sections=(2,))
+    assert settings.learned_box((5, 32, 48)) == Box(1, 4, 0, 32, 8, 40)
+    assert RunSettings().learned_box((5, 32, 48)) == Box.whole((5, 32, 48))
+    for wrong, complaint in (
+        (RunSettings(region="1:9,:,:"), "outside the stack"),
+        (RunSettings(region="here"), "write e.g."),
+        (RunSettings(skip_sections=(5,)), "no section 5"),
+        (RunSettings(region="1:3,:,:", skip_sections=(1, 2)), "all sections are left out"),
+    ):
+        with pytest.raises(InputError, match=complaint):
+            wrong.learned_box((5, 32, 48))

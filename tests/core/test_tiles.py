@@ -153,3 +153,18 @@ def test_the_generator_decides_the_tiles() -> None:
 def test_impossible_sizes_are_refused(field: str, value: int) -> None:
     with pytest.raises(InputError, match=field):
         SETTINGS.replace(**{field: value})
+
+
+def test_no_tile_has_a_section_that_is_left_out_in_its_middle(rng) -> None:
+    left_out = frozenset({3, 4, 9})
+    boxes = [Box(0, 7, 0, 40, 0, 40), Box(5, 12, 0, 40, 0, 40)]
+    places = sample_places(boxes, 400, SETTINGS, 1, rng, left_out=left_out)
+    middles = {boxes[region].z0 + z for region, (z, _, _) in places}
+    assert middles == {1, 2, 5, 6, 7, 8, 10}
+
+
+def test_regions_without_a_section_to_learn_from_are_not_read() -> None:
+    plan = RegionPlan((22, 64, 64), SETTINGS, margin=1, seed=0, left_out=frozenset(range(1, 7)))
+    assert all(set(range(box.z0 + 1, box.z1 - 1)) - set(range(1, 7)) for box in regions(plan))
+    with pytest.raises(InputError, match="too many sections are left out"):
+        RegionPlan((5, 64, 64), SETTINGS, margin=1, seed=0, left_out=frozenset({1, 2, 3}))

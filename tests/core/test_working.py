@@ -142,3 +142,16 @@ def test_a_section_is_read_between_those_around_it(factors: tuple[int, int]) -> 
     assert np.array_equal(view.read_with_context(box, 1), three)
     assert np.array_equal(view.read_with_context(Box(0, 1, -2, 5, 1, 9), 1), three[[0, 0, 1]])
     assert np.array_equal(view.read_with_context(Box(2, 3, -2, 5, 1, 9), 2), three[[0, 1, 2, 2, 2]])
+
+
+def test_a_part_shows_what_lies_inside_with_the_values_of_the_whole() -> None:
+    whole = working()
+    depth, height, width = whole.volume.shape_zyx
+    part = whole.part(Box(1, depth, 2, height, 4, width), left_out=(0, 2))
+    fy, fx = whole.factors_yx
+    y0, x0 = 2 // fy, 4 // fx
+    assert part.left_out == {1}
+    assert part.sound_sections == tuple(z for z in range(depth - 1) if z != 1)
+    _, rows, columns = whole.shape_zyx
+    inside = whole.read(Box(1, depth, y0, rows, x0, columns))
+    np.testing.assert_array_equal(part.read(Box.whole(part.shape_zyx)), inside)

@@ -48,6 +48,8 @@ class Wishes:
     device: str | None = None
     threads: int | None = None
     assignments: tuple[str, ...] = ()
+    region: str | None = None
+    skip_sections: str | None = None
 
     def settings(self) -> RunSettings:
         """Return the settings of a new run.
@@ -79,6 +81,8 @@ class Wishes:
             "--classes": self.classes,
             "--seed": self.seed,
             "--set": self.assignments or None,
+            "--region": self.region,
+            "--skip-sections": self.skip_sections,
         }
         if changed := [option for option, value in fixed.items() if value is not None]:
             raise InputError(f"a resumed run keeps its settings; leave out {', '.join(changed)}, or train a new run")
@@ -93,6 +97,7 @@ class Wishes:
             "n_classes": self.classes,
             "seed": self.seed,
             "device": self.device,
+            "region": self.region,
             "training.threads": self.threads,
             "training.steps": self.steps,
             "training.seconds": self.seconds,
@@ -121,6 +126,18 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Any other setting, e.g. terms.balance.weight=0.5."),
     ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option(
+            metavar="z0:z1,y0:y1,x0:x1", help="Learn from this box alone, in voxels; all of the stack is classified."
+        ),
+    ] = None,
+    skip_sections: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Damaged sections to learn nothing from, e.g. 3,7-9; or none.", show_default="found"
+        ),
+    ] = None,
     voxel_size: VoxelSizeOption = None,
     roi: RoiOption = None,
     dataset: DatasetOption = None,
@@ -138,9 +155,13 @@ def train(
 
     $ em-autoclass train stack.ome.tif --out my-run --resume --seconds 1200
     """
-    wishes = Wishes(recipe, classes, steps, seconds, seed, device, threads, tuple(assignments or ()))
+    wishes = Wishes(
+        recipe, classes, steps, seconds, seed, device, threads, tuple(assignments or ()), region, skip_sections
+    )
     settings = _resumed_settings(out, wishes) if resume else _new_settings(out, wishes)
     stack = StackRequest(volume, voxel_size, dataset, level, axes, roi).open()
+    if not resume:
+        settings = _without_damage(settings, stack, skip_sections)
     ended = train_into(out, stack, settings, resume=resume, as_json=as_json)
     if not as_json:
         typer.echo(f"the run is in {out}; next: em-autoclass predict {out} {volume} --out classes.ome.zarr")
@@ -174,6 +195,22 @@ def _new_settings(out: Path, wishes: Wishes) -> RunSettings:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise InputError(f"{out}: exists already; choose another --out, or go on with that run by --resume")
     return settings
+
+
+def _without_damage(settings: RunSettings, stack: Volume, wish: str | None) -> RunSettings:
+    """Return `settings` that skip the sections wished for; without a wish those that look damaged, and say so."""
+    from napari_em_autoclass.core.damage import find_damage, sections_from
+
+    if wish is not None:
+        text = "" if wish.strip().lower() == "none" else wish
+        return settings.replace(skip_sections=sections_from(text, stack.shape_zyx[0]))
+    if settings.skip_sections:  # by --set, or in a recipe of the user's own
+        return settings
+    found = find_damage(stack)
+    if not found.sections:
+        return settings
+    typer.echo(f"{found.sentence} Nothing is learned from there; --skip-sections none learns from all.", err=True)
+    return settings.replace(skip_sections=found.sections)
 
 
 def _resumed_settings(out: Path, wishes: Wishes) -> RunSettings:

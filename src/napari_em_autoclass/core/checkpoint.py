@@ -187,7 +187,8 @@ class RunFolder:
         """
         tensors, progress = self.load_weights()
         part = "student" if progress.has_classes else "sketch"
-        empty = empty_classifiers(self.settings, self.volume.voxel_size_nm, self.volume.shape_zyx[0])
+        learned = self.settings.learned_box(self.volume.shape_zyx)
+        empty = empty_classifiers(self.settings, self.volume.voxel_size_nm, learned.shape[0])
         try:
             load_weights(empty[part], tensors, part)
         except RuntimeError as error:

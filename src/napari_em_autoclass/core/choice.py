@@ -69,8 +69,9 @@ class Judge:
     """
 
     def __init__(self, working: WorkingVolume, context: int = 0) -> None:
-        boxes = sample_boxes(working.shape_zyx, _N_PATCHES, _SIDE_PX)
-        self._patches = [_patch(working, box, context) for box in boxes]
+        boxes = list(sample_boxes(working.shape_zyx, _N_PATCHES, _SIDE_PX))
+        sound = [box for box in boxes if not {box.z0, box.z0 + 1} & working.left_out]
+        self._patches = [_patch(working, box, context) for box in sound or boxes]
         self._context = context
 
     @torch.no_grad()

@@ -38,13 +38,15 @@ class Region:
     """A box read once, on the CPU.
 
     `image` (S, H, W) float16, normalised; `textons` (S, H, W) uint8; `drift` (S, 2) int64, see
-    `registration.section_drift`.
+    `registration.section_drift`.  In place of each section in `left_out` (counted in the box) stands the nearest one
+    that is not; its labels are not known.
     """
 
     box: Box
     image: Tensor
     textons: Tensor
     drift: Tensor
+    left_out: frozenset[int] = frozenset()
 
     def sections(self, place: TilePlace, size: int, offsets: Sequence[int], context: int = 0) -> Tensor:
         """Return the sections (S', 2 * context + 1, size, size) float32 of a tile at `offsets` from its middle.
@@ -67,9 +69,11 @@ class Region:
     def labels(self, maps: Tensor, place: TilePlace, size: int, offset: int) -> Tensor:
         """Return the part (size, size) int64 of the label maps (S, H, W) that belongs to a tile.
 
-        `UNKNOWN` where the tile, shifted with its section, reaches beyond the region.
+        `UNKNOWN` where the tile, shifted with its section, reaches beyond the region, and of a section left out.
         """
         cut, is_inside = self._cut(maps, place, size, offset)
+        if place[0] + offset in self.left_out:
+            return torch.full_like(cut, UNKNOWN, dtype=torch.int64)
         return cut.long().masked_fill(~is_inside, UNKNOWN)
 
     def above(self, values: Tensor, z: int, offset: int) -> Tensor:
@@ -141,7 +145,9 @@ class RegionPool:
     def _read(self, box: Box) -> Region:
         halo = self._textons.radius_px
         wide = Box(box.z0, box.z1, box.y0 - halo, box.y1 + halo, box.x0 - halo, box.x1 + halo)
-        sections = torch.from_numpy(self._working.read(wide))  # (S, H + 2 halo, W + 2 halo)
+        left_out = frozenset(z - box.z0 for z in self._working.left_out if box.z0 <= z < box.z1)
+        read = torch.from_numpy(self._working.read(wide))  # (S, H + 2 halo, W + 2 halo)
+        sections = read[_stand_ins(len(read), left_out)] if left_out else read
         inner = (slice(halo, -halo), slice(halo, -halo))
         device = self._textons.centres.device
         labels = []
@@ -150,4 +156,10 @@ class RegionPool:
             labels.append(nearest_cluster(responses, self._textons.centres)[0].to(torch.uint8).cpu())
         image = sections[:, inner[0], inner[1]]
         drift = section_drift(image, sum(self._working.pixel_nm) / 2, self._reach_nm)
-        return Region(box, image.to(torch.float16), torch.stack(labels), drift)
+        return Region(box, image.to(torch.float16), torch.stack(labels), drift, left_out)
+
+
+def _stand_ins(n_sections: int, left_out: frozenset[int]) -> list[int]:
+    """Return for each section itself, or the nearest that is not left out."""
+    sound = [z for z in range(n_sections) if z not in left_out]
+    return [min(sound, key=lambda s: abs(s - z)) for z in range(n_sections)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
 from napari_em_autoclass.core.classifier.forecast_classifier import ClassifierSettings
 from napari_em_autoclass.core.errors import InputError
@@ -20,6 +20,7 @@ from napari_em_autoclass.core.recipe import DEFAULT_RECIPE, recipe_card, recipe_
 from napari_em_autoclass.core.settings import Settings, first_problem
 from napari_em_autoclass.core.tiles import TileSettings
 from napari_em_autoclass.core.views import ViewSettings
+from napari_em_autoclass.core.volume import Box
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -90,6 +91,10 @@ class RunSettings(Settings):
     """Where to compute; auto takes a GPU if there is one."""
     working_pixel_nm: float = Field(8.0, gt=0, le=1000, json_schema_extra={"step": 0.5, "unit": "nm"})
     """Pixel size at which classes are learned; finer images are averaged down to it."""
+    region: str | None = None
+    """Learn from this box alone, z0:z1,y0:y1,x0:x1 in voxels, half-open; all of the stack is classified."""
+    skip_sections: tuple[NonNegativeInt, ...] = ()
+    """Damaged sections, from 0 on: nothing is learned from them, nor are they foretold; they are classified."""
     normalisation: NormalisationSettings = NormalisationSettings()
     """How grey values are made comparable."""
     tiles: TileSettings = TileSettings()
@@ -111,6 +116,23 @@ class RunSettings(Settings):
         if len(set(kinds)) < len(kinds):
             raise ValueError(f"a term is listed twice: {', '.join(kinds)}")
         return self
+
+    def learned_box(self, shape_zyx: tuple[int, int, int]) -> Box:
+        """Return the part of a stack to learn from.
+
+        Raises
+        ------
+        InputError
+            If the region, or a section that is to be skipped, is outside the stack, or no section is left.
+        """
+        box = Box.parse(self.region, shape_zyx) if self.region else Box.whole(shape_zyx)
+        if self.skip_sections and max(self.skip_sections) >= shape_zyx[0]:
+            raise InputError(
+                f"there is no section {max(self.skip_sections)} to skip: the stack has 0 to {shape_zyx[0] - 1}"
+            )
+        if set(range(box.z0, box.z1)) <= set(self.skip_sections):
+            raise InputError("all sections are left out as damaged; leave some to learn from (skip_sections)")
+        return box
 
 
 def refuse_fixed_changes(old: RunSettings, new: RunSettings) -> None:

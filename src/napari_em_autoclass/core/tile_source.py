@@ -61,7 +61,7 @@ class TileSource:
         # Nearest first: -1, +1, -2, +2, ...
         self.neighbours = tuple(sign * offset for offset in self.offsets for sign in (-1, 1))
         self._working = working
-        self._plan = RegionPlan(working.shape_zyx, settings.tiles, max(self.offsets), settings.seed)
+        self._plan = RegionPlan(working.shape_zyx, settings.tiles, max(self.offsets), settings.seed, working.left_out)
         self._capacity = settings.tiles.n_regions
         self._context = settings.classifier.context
         self._reach_nm = settings.tiles.shift_nm
@@ -132,4 +132,5 @@ class TileSource:
     def _places(
         self, regions: Sequence[Region], settings: RunSettings, n: int, rng: np.random.Generator
     ) -> list[tuple[int, TilePlace]]:
-        return sample_places([region.box for region in regions], n, settings.tiles, max(self.offsets), rng)
+        boxes = [region.box for region in regions]
+        return sample_places(boxes, n, settings.tiles, max(self.offsets), rng, left_out=self._working.left_out)

@@ -77,14 +77,22 @@ class RegionPlan:
     settings : sizes
     margin : sections needed on either side of a middle section
     seed : of the order
+    left_out : sections that may not stand in the middle
 
     Raises
     ------
     InputError
-        If a section is smaller than a tile.
+        If a section is smaller than a tile, or no section may stand in the middle.
     """
 
-    def __init__(self, shape_zyx: tuple[int, int, int], settings: TileSettings, margin: int, seed: int) -> None:
+    def __init__(
+        self,
+        shape_zyx: tuple[int, int, int],
+        settings: TileSettings,
+        margin: int,
+        seed: int,
+        left_out: frozenset[int] = frozenset(),
+    ) -> None:
         if min(shape_zyx[1:]) < settings.size_px:
             height, width = shape_zyx[1:]
             raise InputError(
@@ -94,11 +102,14 @@ class RegionPlan:
         depth = min(settings.region_sections + 2 * margin, shape_zyx[0])
         side = max(settings.region_px, settings.size_px)
         self._sizes = (depth, min(side, shape_zyx[1]), min(side, shape_zyx[2]))
+        tops = _cover(shape_zyx[0] - 2 * margin, depth - 2 * margin)
         starts = (
-            _cover(shape_zyx[0] - 2 * margin, depth - 2 * margin),
+            [z for z in tops if _middles(z, depth, margin, left_out)],
             _cover(shape_zyx[1], self._sizes[1]),
             _cover(shape_zyx[2], self._sizes[2]),
         )
+        if not starts[0]:
+            raise InputError("too many sections are left out as damaged: none has its neighbours on both sides")
         self._counts = tuple(len(axis) for axis in starts)
         self._starts = starts
         self._seed = seed
@@ -125,10 +136,21 @@ def _cover(length: int, size: int) -> list[int]:
     return [round(start) for start in np.linspace(0, length - size, n)]
 
 
+def _middles(z0: int, depth: int, margin: int, left_out: frozenset[int]) -> list[int]:
+    """Return which sections of a region, counted in it, may stand in the middle of a tile."""
+    return [z for z in range(margin, depth - margin) if z0 + z not in left_out]
+
+
 def sample_places(
-    boxes: Sequence[Box], n: int, settings: TileSettings, margin: int, rng: np.random.Generator
+    boxes: Sequence[Box],
+    n: int,
+    settings: TileSettings,
+    margin: int,
+    rng: np.random.Generator,
+    *,
+    left_out: frozenset[int] = frozenset(),
 ) -> list[tuple[int, TilePlace]]:
-    """Return `n` random tiles as (index of the region, place of the tile in it).
+    """Return `n` random tiles as (index of the region, place of the tile in it), none in a section that is left out.
 
     Regions are drawn without replacement while they last: tiles of one step should come from distant places.
     """
@@ -137,7 +159,8 @@ def sample_places(
     for i in range(n):
         region = int(order[i % len(order)])
         depth, height, width = boxes[region].shape
-        z = int(rng.integers(margin, depth - margin))
+        middles = _middles(boxes[region].z0, depth, margin, left_out)
+        z = middles[int(rng.integers(len(middles)))]
         y, x = int(rng.integers(height - settings.size_px + 1)), int(rng.integers(width - settings.size_px + 1))
         places.append((region, (z, y, x)))
     return places

@@ -54,12 +54,13 @@ def warm_start(working: WorkingVolume, settings: RunSettings) -> tuple[FilterCla
 @torch.no_grad()
 def _sample_responses(working: WorkingVolume, classifier: FilterClassifier, seed: int) -> NDArray[np.float32]:
     rng = np.random.default_rng((seed, 0))
-    depth, height, width = working.shape_zyx
+    _, height, width = working.shape_zyx
+    sections = np.array(working.sound_sections)
     halo, side_y, side_x = classifier.radius_px, min(_PATCH_PX, height), min(_PATCH_PX, width)
     per_patch = -(-_N_PIXELS // _N_PATCHES)
     parts = []
     # Sections at even distances, so that few patches still see all of the stack.
-    for z in np.linspace(0, depth - 1, _N_PATCHES).round().astype(int):
+    for z in sections[np.linspace(0, len(sections) - 1, _N_PATCHES).round().astype(int)]:
         y, x = int(rng.integers(height - side_y + 1)), int(rng.integers(width - side_x + 1))
         box = Box(int(z), int(z) + 1, y - halo, y + side_y + halo, x - halo, x + side_x + halo)
         responses = classifier.bank(torch.from_numpy(working.read(box))[None])[

@@ -14,6 +14,8 @@ import numpy as np
 from napari_em_autoclass.core.volume import Box
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from napari_em_autoclass.core.normalise import Normalisation
@@ -35,6 +37,8 @@ class WorkingVolume:
     volume: Volume
     normalisation: Normalisation
     factors_yx: tuple[int, int]
+    left_out: frozenset[int] = frozenset()
+    """Sections that nothing is to be learned from: damaged ones."""
 
     @property
     def shape_zyx(self) -> tuple[int, int, int]:
@@ -48,6 +52,23 @@ class WorkingVolume:
         """Size of a working pixel along y and x, nm."""
         _, y, x = self.volume.voxel_size_nm
         return y * self.factors_yx[0], x * self.factors_yx[1]
+
+    @property
+    def sound_sections(self) -> tuple[int, ...]:
+        """The sections that may be learned from."""
+        return tuple(z for z in range(self.shape_zyx[0]) if z not in self.left_out)
+
+    def part(self, box: Box, left_out: Collection[int] = ()) -> WorkingVolume:
+        """Return the part inside `box` (voxels of the volume; moved out to whole working pixels), without `left_out`.
+
+        Sections are numbered as in this volume; those of the part count from its own first one.
+        """
+        fy, fx = self.factors_yx
+        box = replace(box, y0=box.y0 // fy * fy, x0=box.x0 // fx * fx)
+        fitted, within = self.normalisation, slice(box.z0, box.z1)
+        cut = fitted.replace(section_centre=fitted.section_centre[within], section_spread=fitted.section_spread[within])
+        inside = frozenset(z - box.z0 for z in left_out if box.z0 <= z < box.z1)
+        return WorkingVolume(self.volume.crop(box), cut, self.factors_yx, inside)
 
     def read(self, box: Box) -> NDArray[np.float32]:
         """Return normalised working pixels of `box`, shape `box.shape`; outside the section they are mirrored.

@@ -86,3 +86,12 @@ def test_a_good_forecast_costs_less_than_a_bad_one(state) -> None:
 def test_an_impossible_weight_is_refused(own_weight: float) -> None:
     with pytest.raises(ValueError, match="own_weight"):
         Forecast(own_weight=own_weight)
+
+
+def test_neighbours_that_are_all_unknown_cost_nothing_and_move_nothing(state) -> None:
+    logits = torch.zeros((3, 4), requires_grad=True)
+    unknown = torch.full((3,), -100)
+    loss = Forecast()(batch_of(near=(logits, unknown), far=at(0.4)), state).loss
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(-math.log(0.4) / 2, abs=1e-6)
+    assert (logits.grad == 0).all()

@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 from pydantic import Field
+from torch import Tensor
 from torch.nn.functional import nll_loss
 
 from napari_em_autoclass.core.losses.base import LossTerm, Part, StepBatch, TermOut, TrainState, absent, log_probs
@@ -31,7 +32,7 @@ class Forecast(LossTerm):
 
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
         """Return a scalar, 0 or more: the neighbours' mean plus `own_weight` times the own part; without targets 0."""
-        values = {name: nll_loss(log_probs(logits), target) for name, (logits, target) in batch.forecasts.items()}
+        values = {name: _cost(logits, target) for name, (logits, target) in batch.forecasts.items()}
         if not values:
             return absent(batch)
         own = values.pop("own", None)
@@ -39,3 +40,10 @@ class Forecast(LossTerm):
         loss = total if own is None else total + self.own_weight * own
         logs = {name: float(value.detach()) for name, value in values.items()}
         return TermOut(loss, logs)
+
+
+def _cost(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the mean over the pixels whose texton is known, 0 where none is: all neighbours may be damaged."""
+    if bool((target >= 0).any()):
+        return nll_loss(log_probs(logits), target)
+    return 0.0 * logits.sum()
