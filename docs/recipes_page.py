@@ -48,26 +48,58 @@ $ em-autoclass compare stack.ome.tif --seconds 60 --out compared
 """
 
 
-_ELSEWHERE = """
-## Methods that are no recipes
-
-What changes a finished map, or hands it over, or is a choice within any recipe:
-
-| system | what is here of it | how |
-|---|---|---|
-| CutLER (MaskCut), Wang et al. 2023 | single objects inside a class, by normalised cuts, carried along z | `em-autoclass refine --objects` |
-| Dense CRF, Krähenbühl and Koltun 2011, as STEGO uses it | grain removed, borders that the image shows kept | `em-autoclass refine --smooth` |
-| Leopart's communities, Ziegler and Asano 2022 | classes that turn into each other along z become one | `em-autoclass refine --groups` |
-| SAM, Kirillov et al. 2023; micro-sam, Archit et al. 2025 | points and boxes out, masks back as a vote for crisp borders | `em-autoclass prompts`, `refine --masks` |
-| ASEM / incasem, Gallusser et al. 2023 | their Zarr layout in and out; F1 without the border | `em-autoclass asem`, `score --organelle` |
-| label-efficient adaptation (surveys: Kreshuk and Zhang 2023 and others) | some painted voxels become a map | *Paint to teach*, `em-autoclass probe` |
-| over-clustering head (IIC) | a second, finer set of classes beside the first | `terms.view_information.over_classes` |
-| prototypes (SwAV, DINO), slots, guided slots | class heads | `classifier.head` |
-| local attention (DenseCL, TCC), transformer (JEPA), the mean of the neighbours | predictors | `predictor.kind` |
-| three sections as input, small ViT, filters alone, frozen DINO or SAM | networks | `classifier.backbone` |
-
-More on the first six in [paint, refine, hand over](../howto/refine.md).
-"""
+_ELSEWHERE = (
+    (
+        "CutLER (MaskCut), Wang et al. 2023",
+        "single objects inside a class, by normalised cuts, carried along z",
+        "`em-autoclass refine --objects`",
+    ),
+    (
+        "Dense CRF, Krähenbühl and Koltun 2011, as STEGO uses it",
+        "grain removed, borders that the image shows kept",
+        "`em-autoclass refine --smooth`",
+    ),
+    (
+        "Leopart's communities, Ziegler and Asano 2022",
+        "classes that turn into each other along z become one",
+        "`em-autoclass refine --groups`",
+    ),
+    (
+        "SAM, Kirillov et al. 2023; micro-sam, Archit et al. 2025",
+        "points and boxes out, masks back as a vote for crisp borders",
+        "`em-autoclass prompts`, `refine --masks`",
+    ),
+    (
+        "ASEM / incasem, Gallusser et al. 2023",
+        "their Zarr layout in and out; F1 without the border",
+        "`em-autoclass asem`, `score --organelle`",
+    ),
+    (
+        "label-efficient adaptation (surveys: Kreshuk and Zhang 2023 and others)",
+        "some painted voxels become a map",
+        "*Paint to teach*, `em-autoclass probe`",
+    ),
+    (
+        "over-clustering head (IIC)",
+        "a second, finer set of classes beside the first",
+        "`terms.view_information.over_classes`",
+    ),
+    (
+        "prototypes (SwAV, DINO), slots, guided slots",
+        "class heads",
+        "`classifier.head`",
+    ),
+    (
+        "local attention (DenseCL, TCC), transformer (JEPA), the mean of the neighbours",
+        "predictors",
+        "`predictor.kind`",
+    ),
+    (
+        "three sections as input, small ViT, filters alone, frozen DINO or SAM",
+        "networks",
+        "`classifier.backbone`",
+    ),
+)
 
 
 def recipes_page(figures: Path = FIGURES) -> str:
@@ -81,7 +113,17 @@ def recipes_page(figures: Path = FIGURES) -> str:
         if members:
             parts.append(f"\n## {heading}\n")
             parts += [_recipe(card, rows.get(card.name)) for card in members]
-    return "".join([*parts, _ELSEWHERE])
+    return "".join([*parts, _elsewhere()])
+
+
+def _elsewhere() -> str:
+    rows = "".join(f"| {' | '.join(cells)} |\n" for cells in _ELSEWHERE)
+    return (
+        "\n## Methods that are no recipes\n\n"
+        "What changes a finished map, or hands it over, or is a choice within any recipe:\n\n"
+        f"| system | what is here of it | how |\n|---|---|---|\n{rows}\n"
+        "More on the first six in [paint, refine, hand over](../howto/refine.md).\n"
+    )
 
 
 def _figures(rows: list[RecipeRow], about: dict[str, Any]) -> str:
