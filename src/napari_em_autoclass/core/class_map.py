@@ -108,6 +108,10 @@ class ClassMap:
         group = self._group_of(class_id)
         return group.color if group else self._own(class_id)[1]
 
+    def is_named(self, class_id: int) -> bool:
+        """Return whether a class, or the group it is in, was named by hand."""
+        return self.name_of(class_id) != self._default_name(class_id)
+
     def is_visible(self, class_id: int) -> bool:
         """Return whether a class shows; a group shows when one of its members does."""
         return not self.hidden.issuperset(self.members(class_id))
@@ -154,7 +158,7 @@ class ClassMap:
             rows = tuple(sorted(rows, key=lambda row: -sum(known.get(i, 0.0) for i in self.members(row))))
         members = tuple(sorted(member for row in rows for member in self.members(row)))
         parts = tuple(group for group in self.groups if group.members[0] in rows)
-        given = [self.name_of(row) for row in rows if self.name_of(row) != self._default_name(row)]
+        given = [self.name_of(row) for row in rows if self.is_named(row)]
         name = tidy_name(name or "") or next(iter(given), default_name(*members))
         rest = (group for group in self.groups if group not in parts)
         return replace(self, groups=in_order((*rest, Group(members, name, self.color_of(rows[0])).with_parts(parts))))
@@ -291,4 +295,4 @@ class ClassMap:
 
     def _describe(self, class_id: int) -> str:
         name = self.name_of(class_id)
-        return name if name == self._default_name(class_id) else f"class {self.shown_id(class_id)} ({name})"
+        return f"class {self.shown_id(class_id)} ({name})" if self.is_named(class_id) else name

@@ -10,10 +10,12 @@ from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.split import Split
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari_em_autoclass.core.class_map import ClassMap
     from napari_em_autoclass.core.split import FoundParts
 
-__all__ = ["checked_to_split", "with_split", "without_split"]
+__all__ = ["checked_to_split", "now_shown", "with_split", "without_split"]
 
 
 def checked_to_split(class_map: ClassMap, class_id: int) -> int:
@@ -73,3 +75,10 @@ def without_split(class_map: ClassMap, class_id: int) -> ClassMap:
             raise InputError(f"{class_map.name_of(i)} is locked; unlock it to take the split back")
     flags: dict[str, Any] = {flag: getattr(class_map, flag).difference(split.ids) for flag in FLAGS}
     return replace(class_map, splits=tuple(other for other in class_map.splits if other is not split), **flags)
+
+
+def now_shown(class_map: ClassMap, ids: Iterable[int]) -> tuple[int, ...]:
+    """Return the rows in which `ids` show now: of a split class its parts, of a part that is gone nothing."""
+    parts = {split.class_id: split.ids for split in class_map.splits}
+    found = [i for given in ids for i in parts.get(given, (given,)) if i in class_map.ids]
+    return tuple(dict.fromkeys(class_map.shown_id(i) for i in found))

@@ -1,28 +1,34 @@
-"""The list of classes: show, colour, name, merge, undo."""
+"""The list of classes: show, colour, name, merge, split, undo."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtCore import QItemSelectionModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
-from qtpy.QtGui import QColor
+from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
+from qtpy.QtGui import QColor, QGuiApplication
 from qtpy.QtWidgets import (
     QAbstractItemView,
+    QActionGroup,
     QColorDialog,
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
+    QMenu,
     QPushButton,
     QTableView,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 from superqt.utils import qthrottled
 
 from napari_em_autoclass.core.class_map import ClassMap
-from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.class_splits import now_shown
 from napari_em_autoclass.core.events import Event, RunStarted, StepDone
-from napari_em_autoclass.gui.class_table import ID_ROLE, SORT_ROLE, ClassTable, Column, SignDelegate
+from napari_em_autoclass.gui.class_actions import ClassActions
+from napari_em_autoclass.gui.class_edits import ClassEdits
+from napari_em_autoclass.gui.class_rows import ClassRows, Only
+from napari_em_autoclass.gui.class_table import ID_ROLE, ClassTable, Column, SignDelegate
 from napari_em_autoclass.gui.decisions import Decisions
 from napari_em_autoclass.gui.glyphs import GlyphButton
 from napari_em_autoclass.gui.session import Session
@@ -45,12 +51,8 @@ class ClassPanel(QWidget):
         self._with_probability: frozenset[int] = frozenset()
         self._usage: tuple[float, ...] = ()
         self.table = ClassTable()
-        self.rows = QSortFilterProxyModel(self)
+        self.rows = ClassRows(self)
         self.rows.setSourceModel(self.table)
-        self.rows.setSortRole(SORT_ROLE)
-        self.rows.setFilterKeyColumn(Column.NAME)
-        self.rows.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self.rows.setDynamicSortFilter(False)  # shares change all the time; rows must not jump about
         self.view = self._make_view()
         selection = self.view.selectionModel()
         assert selection is not None  # a view with a model has one
@@ -60,6 +62,9 @@ class ClassPanel(QWidget):
         self.redo_button = GlyphButton("redo", "Redo")
         self.merge_button = QPushButton("Merge")
         self.unmerge_button = QPushButton("Un-merge")
+        self.split_button, self.more_button = QToolButton(), QToolButton()
+        self.edits = ClassEdits(session, decisions, parent=self)
+        self.actions_ = self._make_actions()
         self.suggestions = Suggestions(session, decisions)
         self._lay_out()
         self._connect()
@@ -89,16 +94,21 @@ class ClassPanel(QWidget):
     def select(self, shown_ids: tuple[int, ...]) -> None:
         """Select the rows of these classes and nothing else."""
         self._selection.clearSelection()
+        first: QModelIndex | None = None
         how = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
         for row in range(self.rows.rowCount()):
             index = self.rows.index(row, Column.NAME)
             if index.data(ID_ROLE) in shown_ids:
                 self._selection.select(index, how)
+                first = first or index
+        if first is not None:
+            self.view.scrollTo(first)
 
     def close_down(self) -> None:
         """Update nothing later."""
         self._show_shares.cancel()
         self.suggestions.close_down()
+        self.edits.close_down()
 
     def _make_view(self) -> QTableView:
         view = QTableView()
@@ -111,7 +121,8 @@ class ClassPanel(QWidget):
         view.setWordWrap(False)
         view.setSortingEnabled(True)
         view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        view.setMinimumHeight(96)
+        view.setMinimumHeight(150)
+        view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         numbers, header = view.verticalHeader(), view.horizontalHeader()
         assert numbers is not None
         assert header is not None
@@ -132,11 +143,22 @@ class ClassPanel(QWidget):
         self.search.setPlaceholderText("Search")
         self.search.setClearButtonEnabled(True)
         self.merge_button.setToolTip("Show the selected classes as one (the classes as learned are kept)")
-        self.unmerge_button.setToolTip("Take the last merge of the selected group back")
+        self.unmerge_button.setToolTip("Take the last merge of the selected group, or a split, back")
+        self.split_button.setText("Split ▾")
+        self.split_button.setToolTip("Tell the selected class apart into 2 to 6 parts; all others stay as they are")
+        self.split_button.setMenu(self.actions_.split_menu(self))
+        self.more_button.setText("☰")
+        self.more_button.setAccessibleName("More")
+        self.more_button.setToolTip("All that can be done to classes, filters and keys")
+        self.more_button.setMenu(self._make_menu())
+        for menu_button in (self.split_button, self.more_button):
+            menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+            menu_button.setStyleSheet("QToolButton::menu-indicator { image: none; }")  # would lie on the word
         bar = QHBoxLayout()
         bar.setSpacing(4)
         bar.addWidget(self.search, 1)
-        for button in (self.undo_button, self.redo_button, self.merge_button, self.unmerge_button):
+        edits = (self.undo_button, self.redo_button, self.merge_button, self.unmerge_button)
+        for button in (*edits, self.split_button, self.more_button):
             bar.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -153,25 +175,28 @@ class ClassPanel(QWidget):
         self.unmerge_button.clicked.connect(self._unmerge)
         self.view.clicked.connect(self._on_clicked)
         self._selection.selectionChanged.connect(lambda *_: self._update_buttons())
-        self.table.renamed.connect(lambda i, name: self._edit(lambda c: c.rename(i, name)))
+        self.view.customContextMenuRequested.connect(self._on_menu_wanted)
+        self.edits.split_begun.connect(lambda _: self._update_buttons())
+        self._session.state_changed.connect(self._update_buttons)
+        self.table.renamed.connect(lambda i, name: self.edits.change(lambda c: c.rename(i, name)))
         self._decisions.changed.connect(self._on_shown)
         self._decisions.previewed.connect(self._on_shown)
 
     def _on_shown(self, class_map: ClassMap) -> None:
         selected = self.selected_ids()
         self.table.set_class_map(class_map)
-        self.select(tuple(class_map.shown_id(i) for i in selected if i <= class_map.n_classes))
+        self.select(now_shown(class_map, selected))
         self._update_buttons()
 
     def _on_clicked(self, index: QModelIndex) -> None:
         shown_id, column = index.data(ID_ROLE), Column(index.column())
         if column is Column.EYE:
-            self._edit(lambda c: c.with_visible([shown_id], not c.is_visible(shown_id)))
+            with_alt = QGuiApplication.keyboardModifiers() & Qt.KeyboardModifier.AltModifier
+            (self.edits.solo if with_alt else self.edits.toggle_eyes)((shown_id,))
         elif column is Column.COLOR:
             self._choose_color(shown_id)
         elif column is Column.PROBABILITY:
-            self.set_with_probability(self._with_probability ^ {shown_id})
-            self.probabilities_wanted.emit(self._with_probability)
+            self._toggle_probability((shown_id,))
 
     def _choose_color(self, shown_id: int) -> None:
         class_map = self._decisions.shown
@@ -179,33 +204,89 @@ class ClassPanel(QWidget):
             title = f"Colour of {class_map.name_of(shown_id)}"
             color = QColorDialog.getColor(QColor(class_map.color_of(shown_id)), self, title)
             if color.isValid():
-                self._edit(lambda c: c.recolour(shown_id, color.name()))
+                self.edits.change(lambda c: c.recolour(shown_id, color.name()))
+
+    def _toggle_probability(self, shown_ids: tuple[int, ...]) -> None:
+        self.set_with_probability(self._with_probability ^ set(shown_ids))
+        self.probabilities_wanted.emit(self._with_probability)
 
     def _merge(self) -> None:
         ids = self.selected_ids()
         shares = self._usage or None
-        self._edit(lambda c: c.merge(ids, shares=shares))
+        self.edits.change(lambda c: c.merge(ids, shares=shares))
 
     def _unmerge(self) -> None:
-        for shown_id in self.selected_ids():
-            self._edit(lambda c, i=shown_id: c.unmerge(i) if len(c.members(i)) > 1 else c)  # type: ignore[misc]
+        self.edits.take_apart(self.selected_ids())
 
-    def _edit(self, change: Callable[[ClassMap], ClassMap]) -> None:
-        class_map = self._decisions.shown  # whoever edits what is only previewed has decided for it
-        if class_map is None:
-            return
-        try:
-            self._decisions.do(change(class_map))
-        except InputError as error:
-            self._session.said.emit(str(error), True)
+    def _split(self, n_parts: int) -> None:
+        for shown_id in self.selected_ids()[:1]:
+            self.edits.split(shown_id, n_parts)
 
-    def _update_buttons(self) -> None:
+    def _rename(self) -> None:
+        for index in self._selection.selectedRows(Column.NAME)[:1]:
+            self.view.edit(index)
+
+    def _step(self, by: int) -> None:
+        rows = [index.row() for index in self._selection.selectedRows(Column.NAME)]
+        row = min(max((rows[-1] if rows else -1) + by, 0), self.rows.rowCount() - 1)
+        self.view.selectRow(row)
+
+    def _make_actions(self) -> ClassActions:
+        edits = self.edits
+        do: dict[str, Callable[..., object]] = {
+            "merge": self._merge,
+            "take_apart": self._unmerge,
+            "split": self._split,
+            "rename": self._rename,
+            "eye": lambda: edits.toggle_eyes(self.selected_ids()),
+            "solo": lambda: edits.solo(self.selected_ids()),
+            "lock": lambda: edits.toggle_locks(self.selected_ids()),
+            "ignore": lambda: edits.toggle_ignored(self.selected_ids()),
+            "probability": lambda: self._toggle_probability(self.selected_ids()),
+            "next": lambda: self._step(1),
+            "previous": lambda: self._step(-1),
+            "undo": self._decisions.undo,
+            "redo": self._decisions.redo,
+        }
+        return ClassActions(self, self.view, do)
+
+    def _make_menu(self) -> QMenu:
+        menu = QMenu(self)
+        self.actions_.fill(menu)
+        menu.addSeparator()
+        listed = menu.addMenu("List")
+        choice = QActionGroup(menu)
+        assert listed is not None
+        for only in Only:
+            action = choice.addAction(only.value)
+            assert action is not None
+            action.setCheckable(True)
+            action.setChecked(only is self.rows.only)
+            action.triggered.connect(lambda _=False, only=only: self.rows.set_only(only))
+            listed.addAction(action)
+        menu.addAction("Keys…", self.actions_.show_keys)
+        return menu
+
+    def _on_menu_wanted(self, at: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.actions_.fill(menu)
+        viewport = self.view.viewport()
+        if viewport is not None:
+            menu.popup(viewport.mapToGlobal(at))
+
+    def _update_buttons(self, _: object = None) -> None:
         history, ids = self._decisions.history, self.selected_ids()
         class_map = self._decisions.shown
         self.undo_button.setEnabled(bool(history and history.can_undo))
         self.redo_button.setEnabled(bool(history and history.can_redo))
         self.merge_button.setEnabled(len(ids) > 1)
-        self.unmerge_button.setEnabled(class_map is not None and any(len(class_map.members(i)) > 1 for i in ids))
+        apart = class_map is not None and any(len(class_map.members(i)) > 1 or class_map.split_of(i) for i in ids)
+        self.unmerge_button.setEnabled(apart)
+        # While it learns, the embedding that parts are told apart in moves on.
+        can_split = len(ids) == 1 and not self._session.is_busy and not self.edits.is_splitting
+        self.split_button.setEnabled(can_split and self._session.run_dir is not None)
+        self.actions_.enable(len(ids), apart, self.split_button.isEnabled())
 
     def _show_shares_now(self) -> None:
         self.table.set_shares(self._usage)

@@ -14,12 +14,13 @@ from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_em_autoclass.core.class_map import ClassMap
-from napari_em_autoclass.gui.glyphs import draw_glyph
+from napari_em_autoclass.gui.glyphs import GREY, draw_glyph, glyph_icon
 
 __all__ = ["ClassTable", "Column", "SignDelegate"]
 
 SORT_ROLE = Qt.ItemDataRole.UserRole
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
+FLAGS_ROLE = Qt.ItemDataRole.UserRole + 2  # frozenset of "visible", "named", "locked", "ignored"
 
 
 class Column(IntEnum):
@@ -65,7 +66,7 @@ class ClassTable(QAbstractTableModel):
         self.endResetModel()
 
     def set_shares(self, shares: Sequence[float]) -> None:
-        """Show other shares, one per class (K)."""
+        """Show other shares, one per class (K), or one per id up to the highest part."""
         self._shares = tuple(shares)
         if self._rows:
             self.dataChanged.emit(self.index(0, Column.SHARE), self.index(len(self._rows) - 1, Column.SHARE))
@@ -80,10 +81,24 @@ class ClassTable(QAbstractTableModel):
         return self._rows[row]
 
     def share_of(self, shown_id: int) -> float:
-        """Return the share of a class or group, 0 to 1; 0 before the first step."""
-        if self._class_map is None or len(self._shares) != self._class_map.n_classes:
+        """Return the share of a class or group, 0 to 1; 0 where it isn't known."""
+        if self._class_map is None or not self._has_share(self._class_map, shown_id):
             return 0.0
-        return sum(self._shares[member - 1] for member in self._class_map.members(shown_id))
+        return sum(self._shares[i - 1] for i in self._class_map.members(shown_id))
+
+    def flags_of(self, shown_id: int) -> frozenset[str]:
+        """Return which of "visible", "named", "locked" and "ignored" a row is."""
+        class_map = self._class_map
+        if class_map is None:
+            return frozenset()
+        members = class_map.members(shown_id)
+        claims = {
+            "visible": class_map.is_visible(shown_id),
+            "named": class_map.is_named(shown_id),
+            "locked": not class_map.locked.isdisjoint(members),
+            "ignored": class_map.ignored.issuperset(members),
+        }
+        return frozenset(flag for flag, holds in claims.items() if holds)
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
         """Return the number of classes and groups."""
@@ -118,6 +133,12 @@ class ClassTable(QAbstractTableModel):
         shown_id, column = self._rows[index.row()], Column(index.column())
         if role == ID_ROLE:
             return shown_id
+        if role == FLAGS_ROLE:
+            return self.flags_of(shown_id)
+        if column is Column.NAME and role == Qt.ItemDataRole.ForegroundRole and "ignored" in self.flags_of(shown_id):
+            return QColor(GREY)
+        if column is Column.NAME and role == Qt.ItemDataRole.DecorationRole and "locked" in self.flags_of(shown_id):
+            return glyph_icon("lock", QColor(GREY))
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
             return self._text(class_map, shown_id, column)
         if role == SORT_ROLE:
@@ -142,9 +163,13 @@ class ClassTable(QAbstractTableModel):
     def _text(self, class_map: ClassMap, shown_id: int, column: Column) -> str | None:
         if column is Column.NAME:
             return class_map.name_of(shown_id)
-        if column is Column.SHARE and self._shares:
+        if column is Column.SHARE and self._has_share(class_map, shown_id):
             return f"{100 * self.share_of(shown_id):.1f} %"
         return None
+
+    def _has_share(self, class_map: ClassMap, shown_id: int) -> bool:
+        fits = len(self._shares) in (class_map.n_classes, class_map.ids[-1])
+        return fits and class_map.members(shown_id)[-1] <= len(self._shares)
 
     def _sort_key(self, class_map: ClassMap, shown_id: int, column: Column) -> Any:
         if column is Column.NAME:
@@ -156,8 +181,11 @@ class ClassTable(QAbstractTableModel):
 
     def _tooltip(self, class_map: ClassMap, shown_id: int, column: Column) -> str:
         members = class_map.members(shown_id)
+        split = class_map.split_of(shown_id)
         if column is Column.NAME and len(members) > 1:
             return f"{class_map.name_of(shown_id)}: classes {', '.join(map(str, members))} shown as one"
+        if column is Column.NAME and split is not None:
+            return f"{class_map.name_of(shown_id)} (part of class {split.class_id}); double-click to rename"
         if column is Column.NAME:
             return f"{class_map.name_of(shown_id)} (class {shown_id}); double-click to rename"
         return _TITLES[column][1]

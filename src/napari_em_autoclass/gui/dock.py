@@ -163,6 +163,7 @@ class AutoclassDock(QWidget):
         self.decisions.previewed.connect(self.layers.preview)
         self.stack_panel.chosen.connect(self._on_chosen)
         self.stack_panel.path_chosen.connect(self.open_path)
+        self.stack_panel.set_up.summarised.connect(self.folds[self.stack_panel].set_summary)
         self.class_panel.probabilities_wanted.connect(self._on_probabilities)
         self.comparison_panel.map_wanted.connect(self._on_compared)
         self.teach_panel.taught.connect(self.taught_layer.show)
@@ -226,7 +227,7 @@ class AutoclassDock(QWidget):
         class_map = self.decisions.class_map
         if class_map is not None:
             members = sorted(member for shown_id in shown_ids for member in class_map.members(shown_id))
-            self.session.ask_probabilities(tuple(members))
+            self.session.ask_probabilities(tuple(members), tuple(split.bare() for split in class_map.splits))
 
     def _on_compared(self, compared: ComparedMap) -> None:
         if self._layer is not None and self._layer in self._viewer.layers:

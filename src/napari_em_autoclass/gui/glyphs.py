@@ -69,6 +69,12 @@ def _probability(path: QPainterPath) -> None:
     path.closeSubpath()
 
 
+def _lock(path: QPainterPath) -> None:
+    path.addRect(QRectF(3.5, 7, 9, 7))
+    path.moveTo(5.5, 7)
+    path.cubicTo(5.5, 1, 10.5, 1, 10.5, 7)
+
+
 _FILLED: dict[str, Callable[[QPainterPath], None]] = {"play": _play, "pause": _pause, "stop": _stop}
 _DRAWN: dict[str, Callable[[QPainterPath], None]] = {
     "eye": _eye,
@@ -76,6 +82,7 @@ _DRAWN: dict[str, Callable[[QPainterPath], None]] = {
     "undo": _undo,
     "redo": _redo,
     "probability": _probability,
+    "lock": _lock,
 }
 
 

@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
-from napari.utils.colormaps import Colormap, DirectLabelColormap
 from napari.viewer import Viewer
 from superqt.utils import qthrottled
 
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.errors import MissingVoxelSize
 from napari_em_autoclass.core.events import SnapshotTaken
+from napari_em_autoclass.core.split import Split
 from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.gui.class_colors import label_colors, towards, whole_classes
 from napari_em_autoclass.gui.comparison import ComparedMap
 from napari_em_autoclass.gui.live_map import LiveMap
 from napari_em_autoclass.gui.source import OURS, SOURCE, transform_of
@@ -79,7 +80,10 @@ class ClassLayers:
         """Show a snapshot at its place; costs a redraw at most every 80 ms."""
         view, corner = snapshot.view, (snapshot.view.y0, snapshot.view.x0)
         if self._map is not None:
-            self._map.put(view.z, corner, snapshot.classes)
+            # An answer from before a split, or before it was taken back, shows whole classes.
+            is_new = self._class_map is None or view.splits in ((), self._parts())
+            classes = snapshot.classes if is_new else whole_classes(view.splits)[snapshot.classes]
+            self._map.put(view.z, corner, classes)
         known = dict(snapshot.probs)
         for shown_id, (_, live) in self._probs.items():
             found = [known[i] for i in self._members(shown_id) if i in known]
@@ -89,14 +93,19 @@ class ClassLayers:
 
     def recolour(self, class_map: ClassMap) -> None:
         """Show names, colours, merges and eyes as `class_map` has them."""
-        self._class_map = class_map
+        before, self._class_map = self._parts(), class_map
+        if self._map is not None and before not in ((), self._parts()):
+            self._map.renumber(
+                whole_classes(before)
+            )  # other parts may have these ids now; they follow with the next answer
+            self._refresh()
         if self._classes is not None:
             self._classes.colormap = label_colors(class_map)
         for shown_id, (layer, _) in list(self._probs.items()):
             if shown_id not in class_map.rows():
                 self._viewer.layers.remove(layer)
                 continue
-            layer.colormap = _towards(class_map.color_of(shown_id))
+            layer.colormap = towards(class_map.color_of(shown_id))
             layer.name = self._probability_name(shown_id)
 
     def preview(self, class_map: ClassMap) -> None:
@@ -114,7 +123,7 @@ class ClassLayers:
         layer = Image(
             live,
             name=self._probability_name(shown_id),
-            colormap=_towards(self._class_map.color_of(shown_id)),
+            colormap=towards(self._class_map.color_of(shown_id)),
             contrast_limits=(0, 255),
             blending="additive",
             rgb=False,
@@ -163,6 +172,9 @@ class ClassLayers:
         if gone == self._classes:
             self._classes = None
         self._probs = {shown_id: pair for shown_id, pair in self._probs.items() if pair[0] != gone}
+
+    def _parts(self) -> tuple[Split, ...]:
+        return tuple(split.bare() for split in self._class_map.splits) if self._class_map else ()
 
     def _members(self, shown_id: int) -> tuple[int, ...]:
         return self._class_map.members(shown_id) if self._class_map else (shown_id,)
@@ -261,20 +273,6 @@ def add_volume(viewer: Viewer, volume: Volume, in_nm: bool = True) -> Image:
     layer = Image(volume.data, name=volume.name, rgb=False, multiscale=False, contrast_limits=limits, **placed)
     viewer.add_layer(layer)
     return layer
-
-
-def label_colors(class_map: ClassMap) -> DirectLabelColormap:
-    """Return the colours of the K classes: those of a group alike, hidden ones and "not classified" transparent."""
-    colors: dict[int | None, Any] = {None: (0.0, 0.0, 0.0, 0.0), 0: (0.0, 0.0, 0.0, 0.0)}
-    for class_id in range(1, class_map.n_classes + 1):
-        color = class_map.color_of(class_id)
-        red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
-        colors[class_id] = (red, green, blue, 1.0 if class_map.is_visible(class_id) else 0.0)
-    return DirectLabelColormap(color_dict=colors)
-
-
-def _towards(color: str) -> Colormap:
-    return Colormap(["#000000", color], name=f"black to {color}")
 
 
 def _added(probs: list[Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -88,6 +88,11 @@ class LiveMap:
         while self._held > self._budget and len(self._patches) > 1:
             self._held -= self._patches.popitem(last=False)[1].nbytes
 
+    def renumber(self, table: NDArray[np.uint8]) -> None:
+        """Put ``table[i]`` for each `i`; `table` (256,)."""
+        for key, patch in self._patches.items():
+            self._patches[key] = table[patch]
+
     def clear(self) -> None:
         """Forget everything."""
         self._patches.clear()

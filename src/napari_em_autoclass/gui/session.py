@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import Event, Notice, RunEnded, RunStarted, SnapshotTaken, ViewRequest
+from napari_em_autoclass.core.split import Split
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.previewer import Previewer
 from napari_em_autoclass.gui.run_place import new_run_dir
@@ -65,9 +66,13 @@ class Session(QObject):
         self._previewer: Previewer | None = None
         self._run_dir: Path | None = None
         self._wishes: Wishes | None = None
+        # Set where the stack is set up: the part to learn from, and what to skip (None: not looked for yet).
+        self.region: str | None = None
+        self.skip_sections: tuple[int, ...] | None = None
         self.is_resumed = False  # whether the present run goes on with an older one
         self._view: ViewRequest | None = None
         self._prob_classes: tuple[int, ...] = ()
+        self._splits: tuple[Split, ...] = ()
         self._serial = 0
         self._answered = -1
         self._stop_comparing: Callable[[], object] = _nothing
@@ -86,6 +91,11 @@ class Session(QObject):
     def run_dir(self) -> Path | None:
         """The folder of the present or last run of this stack, None before the first."""
         return self._run_dir
+
+    @property
+    def view(self) -> ViewRequest | None:
+        """What is looked at, None before anything was."""
+        return self._view
 
     @property
     def is_busy(self) -> bool:
@@ -131,7 +141,7 @@ class Session(QObject):
         last = self._wishes
         if last is None or not self._has_weights() or wishes.seconds is None:
             return False
-        return (last.recipe, last.n_classes, last.advanced) == (wishes.recipe, wishes.n_classes, wishes.advanced)
+        return last.same_run(wishes)
 
     def pause(self, paused: bool) -> None:
         """Let the training rest, or go on; views are answered all the same."""
@@ -194,16 +204,18 @@ class Session(QObject):
         self._view = view
         self._request()
 
-    def ask_probabilities(self, class_ids: tuple[int, ...]) -> None:
-        """Ask for the probabilities of these classes too, from now on."""
-        self._prob_classes = class_ids
-        self._request()
+    def ask_probabilities(self, class_ids: tuple[int, ...], splits: tuple[Split, ...] = ()) -> None:
+        """Ask for the probabilities of these classes too, and for these in parts, from now on."""
+        if (class_ids, splits) != (self._prob_classes, self._splits):
+            self._prob_classes, self._splits = class_ids, splits
+            self._request()
 
     def _request(self) -> None:
         if self._view is None:
             return
         self._serial += 1
-        self._view = replace(self._view, prob_classes=self._prob_classes, serial=self._serial)
+        splits = self._splits if self._run is None else ()
+        self._view = replace(self._view, prob_classes=self._prob_classes, serial=self._serial, splits=splits)
         if self._run is not None:
             self._run.view = self._view
         elif self._previewer is not None:
