@@ -163,7 +163,6 @@ class AutoclassDock(QWidget):
         self.decisions.previewed.connect(self.layers.preview)
         self.stack_panel.chosen.connect(self._on_chosen)
         self.stack_panel.path_chosen.connect(self.open_path)
-        self.stack_panel.set_up.summarised.connect(self.folds[self.stack_panel].set_summary)
         self.class_panel.probabilities_wanted.connect(self._on_probabilities)
         self.comparison_panel.map_wanted.connect(self._on_compared)
         self.teach_panel.taught.connect(self.taught_layer.show)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
+from napari.utils.colormaps import DirectLabelColormap
 from napari.viewer import Viewer
 from superqt.utils import qthrottled
 
