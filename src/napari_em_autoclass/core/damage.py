@@ -234,7 +234,8 @@ def _binned(block: NDArray[np.generic], pixel_nm: tuple[float, ...]) -> NDArray[
     for y in range(fy):
         for x in range(fx):
             total += block[:, y : rows * fy : fy, x : columns * fx : fx]
-    return np.nan_to_num(total / np.float32(fy * fx), copy=False, posinf=0.0, neginf=0.0)
+    means: NDArray[np.float32] = np.nan_to_num(total / np.float32(fy * fx), copy=False, posinf=0.0, neginf=0.0)
+    return means
 
 
 def _standardised(section: NDArray[np.float32]) -> NDArray[np.float32]:
