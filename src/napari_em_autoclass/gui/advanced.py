@@ -19,7 +19,7 @@ __all__ = ["AdvancedSettings"]
 _log = logging.getLogger(__name__)
 
 # These have a widget of their own in the panel.
-_ELSEWHERE = frozenset({"recipe", "n_classes", "training.seconds", "training.steps"})
+_ELSEWHERE = frozenset({"recipe", "n_classes", "training.seconds", "training.steps", "region", "skip_sections"})
 
 
 class AdvancedSettings(QWidget):
@@ -31,6 +31,8 @@ class AdvancedSettings(QWidget):
         super().__init__(parent)
         self._recipe = ""
         self._shown = ""
+        self._preset: tuple[str, ...] = ()
+        self._is_own = False  # whether the settings shown are neither a recipe's nor a preset's
         self._form: SettingsForm | None = None
         self._loaded: RunSettings | None = None
         self._worker: TaskWorker | None = None
@@ -56,11 +58,17 @@ class AdvancedSettings(QWidget):
         if self._form is None or self._shown != self._recipe:
             return None
         edited = cast("RunSettings", self._form.value)
-        return None if edited == self._loaded else edited
+        return None if edited == self._loaded and not self._is_own else edited
 
-    def set_recipe(self, name: str, load: bool) -> None:
-        """Take another recipe; its form is built at once if `load`, else when it is looked at."""
-        self._recipe = name
+    def take(self, settings: RunSettings) -> None:
+        """Show these settings, which hold from now on."""
+        self._recipe, self._is_own = settings.recipe, True
+        self._on_loaded(settings)
+
+    def set_recipe(self, name: str, preset: tuple[str, ...] = (), load: bool = False) -> None:
+        """Take another recipe, or preset; the form is built at once if `load`, else when it is looked at."""
+        if (name, preset) != (self._recipe, self._preset) or self._is_own:
+            self._recipe, self._preset, self._is_own, self._shown = name, preset, False, ""
         if load:
             self.show_recipe()
 
@@ -68,12 +76,15 @@ class AdvancedSettings(QWidget):
         """Build the form of the recipe, unless it is there."""
         if self._shown == self._recipe or self._worker is not None:
             return
-        recipe = self._recipe
+        recipe, preset = self._recipe, self._preset
 
         def load(report: Report) -> RunSettings:
-            from napari_em_autoclass.core.run_settings import load_recipe
+            from napari_em_autoclass.core.run_settings import apply_setting, load_recipe
 
-            return load_recipe(recipe)
+            settings = load_recipe(recipe)
+            for assignment in preset:
+                settings = apply_setting(settings, assignment)
+            return settings
 
         self._waiting.setVisible(True)
         self._worker = TaskWorker(load)

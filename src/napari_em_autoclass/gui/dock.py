@@ -166,6 +166,7 @@ class AutoclassDock(QWidget):
         self.class_panel.probabilities_wanted.connect(self._on_probabilities)
         self.comparison_panel.map_wanted.connect(self._on_compared)
         self.teach_panel.taught.connect(self.taught_layer.show)
+        self.stack_panel.set_up.summarised.connect(self.folds[self.stack_panel].set_summary)
         self.header.remedy_wanted.connect(self.training_panel.raise_aim)
 
     def _say(self, sentence: str, is_error: bool) -> None:

@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.session import Session
+from napari_em_autoclass.gui.set_up import SetUp
 from napari_em_autoclass.gui.source import parse_voxel_size, stack_layers, volume_of, voxel_size_of, voxel_size_text
 
 __all__ = ["StackPanel"]
@@ -61,6 +62,8 @@ class StackPanel(QWidget):
         grid.addWidget(self.open_button, 0, 2)
         grid.addWidget(self.size_label, 1, 0)
         grid.addWidget(self.size_field, 1, 1, 1, 2)
+        self.set_up = SetUp(session, viewer)
+        grid.addWidget(self.set_up, 2, 0, 1, 3)
         grid.setColumnStretch(1, 1)
         self.layer_box.activated.connect(self._on_activated)
         self.open_file_action.triggered.connect(self._ask_for_file)
@@ -91,9 +94,11 @@ class StackPanel(QWidget):
         """Keep the stack while a training is under way."""
         for widget in (self.layer_box, self.open_button, self.size_field):
             widget.setEnabled(not busy)
+        self.set_up.set_busy(busy)
 
     def close_down(self) -> None:
         """Listen to the viewer no more."""
+        self.set_up.close_down()
         for emitter in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
             emitter.disconnect(self._on_layers_changed)
 
@@ -108,6 +113,7 @@ class StackPanel(QWidget):
                 self.size_field.setFocus()
             except InputError as error:
                 self._session.said.emit(str(error), True)
+        self.set_up.use(self._layer, volume)
         self.chosen.emit(self._layer, volume)
 
     def _on_layers_changed(self, event: Any = None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
@@ -18,13 +20,18 @@ from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.advanced import AdvancedSettings
 from napari_em_autoclass.gui.curves import Curves
 from napari_em_autoclass.gui.editors import FloatBox, IntBox
+from napari_em_autoclass.gui.effort import Effort
 from napari_em_autoclass.gui.fold import Fold
 from napari_em_autoclass.gui.glyphs import ACCENT, GlyphButton
+from napari_em_autoclass.gui.preset_box import Preset
 from napari_em_autoclass.gui.recipe_box import RecipeBox
 from napari_em_autoclass.gui.recipe_card import DEFAULT_CLASSES, DEFAULT_SECONDS, DockCard, dock_cards
 from napari_em_autoclass.gui.session import RunState, Session
 from napari_em_autoclass.gui.sliders import AimSliders
 from napari_em_autoclass.gui.wishes import Wishes
+
+if TYPE_CHECKING:
+    from napari_em_autoclass.core.run_settings import RunSettings
 
 __all__ = ["TrainingPanel"]
 
@@ -59,6 +66,7 @@ class TrainingPanel(QWidget):
         self.progress_bar = QProgressBar()
         self.curves = Curves()
         self.sliders = AimSliders()
+        self.effort = Effort(session, lambda: self.wishes)
         self.advanced = AdvancedSettings()
         self._fill()
         self._lay_out()
@@ -77,7 +85,10 @@ class TrainingPanel(QWidget):
         """
         seconds = round(60 * self.minutes_box.value(), 3) if self._card.seconds is not None else None
         advanced = self.advanced.settings
-        return Wishes(self._card.name, self.classes_box.value(), seconds, self.sliders.weights, advanced)
+        preset, session = self.effort.preset_box.assignments, self._session
+        weights, name = self.sliders.weights, self._card.name
+        where = (session.region, session.skip_sections)
+        return Wishes(name, self.classes_box.value(), seconds, weights, advanced, preset, *where)
 
     def on_event(self, event: Event) -> None:
         """Follow a run."""
@@ -105,6 +116,7 @@ class TrainingPanel(QWidget):
         """Update nothing later."""
         self.curves.close_down()
         self.advanced.close_down()
+        self.effort.close_down()
 
     @property
     def _card(self) -> DockCard:
@@ -153,6 +165,7 @@ class TrainingPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         layout.addLayout(choices)
+        layout.addWidget(self.effort)
         layout.addLayout(buttons)
         layout.addWidget(self.progress_bar)
         for widget in (self.curves, self.aims_fold, self.advanced_fold):
@@ -165,6 +178,11 @@ class TrainingPanel(QWidget):
         self.pause_button.clicked.connect(lambda: self._session.pause(self._session.state is not RunState.PAUSED))
         self.stop_button.clicked.connect(self._session.stop)
         self.sliders.changed.connect(self._session.reweigh)
+        self.effort.preset_box.chosen.connect(self._on_preset)
+        self.effort.loaded.connect(self._on_loaded)
+        self.minutes_box.valueChanged.connect(
+            lambda minutes: self.effort.preset_box.show_seconds(round(60 * minutes, 3))
+        )
         self.advanced.failed.connect(lambda message: self._session.said.emit(message, True))
         self.advanced_fold.toggled.connect(lambda is_open: self.advanced.show_recipe() if is_open else None)
         self._session.state_changed.connect(self._on_state)
@@ -176,8 +194,30 @@ class TrainingPanel(QWidget):
         self.sliders.set_recipe(card.weights)
         self.aims_fold.setVisible(bool(card.weights))
         self.minutes_box.setEnabled(card.seconds is not None)
-        self.advanced.set_recipe(card.name, load=self.advanced_fold.is_open)
+        self.advanced.set_recipe(card.name, self.effort.preset_box.assignments, load=self.advanced_fold.is_open)
         self._name_learn()
+
+    def _on_preset(self, preset: Preset) -> None:
+        self.minutes_box.setValue(preset.seconds / 60)
+        self.advanced.set_recipe(self._card.name, preset.assignments, load=self.advanced_fold.is_open)
+        self.effort.forget_estimate()
+        self._name_learn()
+
+    def _on_loaded(self, settings: RunSettings) -> None:
+        row = self.recipe_box.findData(settings.recipe)
+        if row < 0:
+            self._session.said.emit(f"These settings are of a recipe that is not here: {settings.recipe}.", True)
+            return
+        self.recipe_box.setCurrentIndex(row)
+        self.classes_box.setValue(settings.n_classes)
+        if settings.training.seconds is not None:
+            self.minutes_box.setValue(settings.training.seconds / 60)
+        self.effort.preset_box.show_own()
+        self.effort.forget_estimate()
+        self.sliders.set_recipe({term.kind: term.weight for term in settings.terms})
+        self.advanced.take(settings)
+        self._name_learn()
+        self._session.said.emit("Settings loaded. The part of the stack to learn from is as you set it above.", False)
 
     def _on_learn(self) -> None:
         try:
@@ -196,6 +236,7 @@ class TrainingPanel(QWidget):
             self.learn_button.set_glyph("play", tooltip, word)
 
     def _on_volume(self, _: Volume | None) -> None:
+        self.effort.forget_estimate()
         self._on_state(self._session.state)
 
     def _on_state(self, state: RunState) -> None:
@@ -206,6 +247,7 @@ class TrainingPanel(QWidget):
         self.pause_button.setEnabled(state in (RunState.LEARNING, RunState.PAUSED))
         self.stop_button.setEnabled(not idle and state is not RunState.STOPPING)
         self.pause_button.set_glyph("play" if paused else "pause", "Go on" if paused else _PAUSE)
+        self.effort.set_busy(not idle)
         for widget in (self.recipe_box, self.classes_box, self.advanced):
             widget.setEnabled(idle)
         self.minutes_box.setEnabled(idle and self._card.seconds is not None)

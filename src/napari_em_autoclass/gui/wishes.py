@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,8 @@ class Wishes:
     """Recipe, number of classes, time (None: as the recipe says) and weights by kind, as set in the dock.
 
     `advanced` are the settings of the folded form, which stand under the others; None when it was never opened.
+    `preset` are assignments to the settings of the recipe, under `advanced`.  `region` is the box to learn from, see
+    `RunSettings`; `skip_sections` None means those that will be found damaged.
     """
 
     recipe: str = DEFAULT_RECIPE
@@ -34,6 +36,17 @@ class Wishes:
     seconds: float | None = DEFAULT_SECONDS
     weights: Mapping[str, float] = field(default_factory=dict)
     advanced: RunSettings | None = None
+    preset: tuple[str, ...] = ()
+    region: str | None = None
+    skip_sections: tuple[int, ...] | None = None
+
+    def same_run(self, other: Wishes) -> bool:
+        """Whether `other` can go on with a run of these: all is alike but time and weights."""
+        if None in (self.skip_sections, other.skip_sections):  # what is found in the meantime changes nothing
+            return replace(self, seconds=None, weights={}, skip_sections=None) == replace(
+                other, seconds=None, weights={}, skip_sections=None
+            )
+        return replace(self, seconds=None, weights={}) == replace(other, seconds=None, weights={})
 
 
 @dataclass(frozen=True)
@@ -54,16 +67,25 @@ def settings_of(wishes: Wishes) -> RunSettings:
     InputError
         If a value is out of bounds.
     """
-    from napari_em_autoclass.core.run_settings import load_recipe
+    from napari_em_autoclass.core.run_settings import apply_setting, load_recipe
 
-    settings = wishes.advanced or load_recipe(wishes.recipe)
+    settings = wishes.advanced
+    if settings is None:
+        settings = load_recipe(wishes.recipe)
+        for assignment in wishes.preset:
+            settings = apply_setting(settings, assignment)
     training: dict[str, Any] = {}
     if wishes.seconds is not None:
         training |= {"seconds": wishes.seconds, "steps": None}
     if settings.training.threads is None:
         # One core stays with the viewer, or it would stutter.
         training["threads"] = max(1, (os.cpu_count() or 2) - 1)
-    changed = settings.replace(n_classes=wishes.n_classes, training=settings.training.replace(**training))
+    changed = settings.replace(
+        n_classes=wishes.n_classes,
+        training=settings.training.replace(**training),
+        region=wishes.region,
+        skip_sections=wishes.skip_sections or (),
+    )
     return with_weights(changed, wishes.weights)
 
 
@@ -84,6 +106,10 @@ def open_trainer(order: RunOrder) -> Run:
     from napari_em_autoclass.core.trainer import Trainer
 
     settings = _continued(order) if order.resume else settings_of(order.wishes)
+    if not order.resume and order.wishes.skip_sections is None:
+        from napari_em_autoclass.core.damage import find_damage
+
+        settings = settings.replace(skip_sections=find_damage(order.volume).sections)
     return Trainer(order.volume, settings, run_dir=order.run_dir, resume=order.resume)
 
 
