@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
 from qtpy.QtGui import QColor, QGuiApplication
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QActionGroup,
     QColorDialog,
     QHBoxLayout,
-    QHeaderView,
     QLineEdit,
     QMenu,
     QPushButton,
-    QTableView,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -26,17 +24,21 @@ from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.class_splits import now_shown
 from napari_em_autoclass.core.events import Event, RunStarted, StepDone
 from napari_em_autoclass.gui.class_actions import ClassActions
+from napari_em_autoclass.gui.class_details import ClassDetails
 from napari_em_autoclass.gui.class_edits import ClassEdits
 from napari_em_autoclass.gui.class_rows import ClassRows, Only
-from napari_em_autoclass.gui.class_table import ID_ROLE, ClassTable, Column, SignDelegate
+from napari_em_autoclass.gui.class_table import ID_ROLE, ClassTable, Column
+from napari_em_autoclass.gui.class_view import make_class_view
 from napari_em_autoclass.gui.decisions import Decisions
 from napari_em_autoclass.gui.glyphs import GlyphButton
 from napari_em_autoclass.gui.session import Session
 from napari_em_autoclass.gui.suggestions import Suggestions
+from napari_em_autoclass.gui.surveyor import Surveyor
+
+if TYPE_CHECKING:
+    from napari_em_autoclass.core.class_survey import Survey
 
 __all__ = ["ClassPanel"]
-
-_NARROW = 26
 
 
 class ClassPanel(QWidget):
@@ -53,7 +55,7 @@ class ClassPanel(QWidget):
         self.table = ClassTable()
         self.rows = ClassRows(self)
         self.rows.setSourceModel(self.table)
-        self.view = self._make_view()
+        self.view = make_class_view(self.rows)
         selection = self.view.selectionModel()
         assert selection is not None  # a view with a model has one
         self._selection = selection
@@ -66,6 +68,8 @@ class ClassPanel(QWidget):
         self.edits = ClassEdits(session, decisions, parent=self)
         self.actions_ = self._make_actions()
         self.suggestions = Suggestions(session, decisions)
+        self.surveyor, self.details = Surveyor(session, decisions, parent=self), ClassDetails()
+        self._survey: Survey | None = None
         self._lay_out()
         self._connect()
         self._show_shares = qthrottled(self._show_shares_now, timeout=500)
@@ -74,7 +78,9 @@ class ClassPanel(QWidget):
     def on_event(self, event: Event) -> None:
         """Follow a run."""
         if isinstance(event, RunStarted):
-            self._usage = ()
+            self._usage, self._survey = (), None
+            self.table.set_statistics(None)
+            self.details.setVisible(False)
             self.set_with_probability(frozenset())
         elif isinstance(event, StepDone):
             self._usage = event.usage
@@ -109,35 +115,7 @@ class ClassPanel(QWidget):
         self._show_shares.cancel()
         self.suggestions.close_down()
         self.edits.close_down()
-
-    def _make_view(self) -> QTableView:
-        view = QTableView()
-        view.setModel(self.rows)
-        view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        view.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed)
-        view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        view.setShowGrid(False)
-        view.setWordWrap(False)
-        view.setSortingEnabled(True)
-        view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        view.setMinimumHeight(150)
-        view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        numbers, header = view.verticalHeader(), view.horizontalHeader()
-        assert numbers is not None
-        assert header is not None
-        numbers.setVisible(False)
-        numbers.setDefaultSectionSize(22)
-        header.setMinimumSectionSize(_NARROW)
-        header.setHighlightSections(False)
-        for column in Column:
-            mode = QHeaderView.ResizeMode.Stretch if column is Column.NAME else QHeaderView.ResizeMode.Fixed
-            header.setSectionResizeMode(column, mode)
-            if column is not Column.NAME:
-                view.setColumnWidth(column, 58 if column is Column.SHARE else _NARROW)
-        for column in (Column.EYE, Column.COLOR, Column.PROBABILITY):
-            view.setItemDelegateForColumn(column, SignDelegate(view))
-        return view
+        self.surveyor.close_down()
 
     def _lay_out(self) -> None:
         self.search.setPlaceholderText("Search")
@@ -165,6 +143,7 @@ class ClassPanel(QWidget):
         layout.setSpacing(4)
         layout.addLayout(bar)
         layout.addWidget(self.view, 1)
+        layout.addWidget(self.details)
         layout.addWidget(self.suggestions)
 
     def _connect(self) -> None:
@@ -174,13 +153,41 @@ class ClassPanel(QWidget):
         self.merge_button.clicked.connect(self._merge)
         self.unmerge_button.clicked.connect(self._unmerge)
         self.view.clicked.connect(self._on_clicked)
-        self._selection.selectionChanged.connect(lambda *_: self._update_buttons())
+        self._selection.selectionChanged.connect(self._on_selected)
+        self.surveyor.surveyed.connect(self._on_surveyed)
+        self.surveyor.told.connect(self._on_told)
         self.view.customContextMenuRequested.connect(self._on_menu_wanted)
         self.edits.split_begun.connect(lambda _: self._update_buttons())
         self._session.state_changed.connect(self._update_buttons)
         self.table.renamed.connect(lambda i, name: self.edits.change(lambda c: c.rename(i, name)))
         self._decisions.changed.connect(self._on_shown)
         self._decisions.previewed.connect(self._on_shown)
+
+    def pick(self, shown_id: int, place_zyx: tuple[int, int, int]) -> None:
+        """Select a class, and show how probable each is at a voxel of it."""
+        self.select((shown_id,))
+        self.surveyor.ask(place_zyx)
+
+    def _on_selected(self, *_: object) -> None:
+        self._update_buttons()
+        self._show_details()
+
+    def _on_surveyed(self, survey: Survey) -> None:
+        self._survey = survey
+        self._usage = survey.statistics.shares()
+        self.table.set_shares(self._usage)
+        self.table.set_statistics(survey.statistics)
+        self._show_details()
+
+    def _on_told(self, probs: dict[int, float]) -> None:
+        class_map = self._decisions.shown
+        if class_map is not None:
+            self.details.bars.show_probabilities(class_map, {i: p for i, p in probs.items() if i in class_map.ids})
+
+    def _show_details(self) -> None:
+        class_map, ids = self._decisions.shown, self.selected_ids()
+        if class_map is not None and self._survey is not None:
+            self.details.show_row(class_map, self._survey, ids[0] if len(ids) == 1 else None)
 
     def _on_shown(self, class_map: ClassMap) -> None:
         selected = self.selected_ids()

@@ -14,6 +14,7 @@ from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_em_autoclass.core.class_map import ClassMap
+from napari_em_autoclass.core.class_statistics import ClassStatistics
 from napari_em_autoclass.gui.glyphs import GREY, draw_glyph, glyph_icon
 
 __all__ = ["ClassTable", "Column", "SignDelegate"]
@@ -30,7 +31,8 @@ class Column(IntEnum):
     COLOR = 1
     NAME = 2
     SHARE = 3
-    PROBABILITY = 4
+    VOLUME = 4
+    PROBABILITY = 5
 
 
 _TITLES = {
@@ -38,6 +40,7 @@ _TITLES = {
     Column.COLOR: ("", "Colour: click to change"),
     Column.NAME: ("Class", "Name: double-click to change"),
     Column.SHARE: ("Share", "Share of the pixels seen in training"),
+    Column.VOLUME: ("µm³", "Volume in the whole stack, estimated from some places; known when the run has ended"),
     Column.PROBABILITY: ("p", "Show how probable the class is at each pixel, as a layer"),
 }
 
@@ -53,6 +56,7 @@ class ClassTable(QAbstractTableModel):
         self._rows: tuple[int, ...] = ()
         self._shares: tuple[float, ...] = ()
         self._with_probability: frozenset[int] = frozenset()
+        self._statistics: ClassStatistics | None = None
 
     def set_class_map(self, class_map: ClassMap) -> None:
         """Show other decisions."""
@@ -70,6 +74,18 @@ class ClassTable(QAbstractTableModel):
         self._shares = tuple(shares)
         if self._rows:
             self.dataChanged.emit(self.index(0, Column.SHARE), self.index(len(self._rows) - 1, Column.SHARE))
+
+    def set_statistics(self, statistics: ClassStatistics | None) -> None:
+        """Show the volumes of the classes; None forgets them."""
+        self._statistics = statistics
+        self._all_changed()
+
+    def volume_of(self, shown_id: int) -> float | None:
+        """Return the volume of a row in µm³, None where it isn't known."""
+        known = self._statistics
+        if known is None or self._class_map is None or self._class_map.ids[-1] >= len(known.voxels):
+            return None
+        return known.of_row(self._class_map, shown_id).volume_um3
 
     def set_with_probability(self, shown_ids: frozenset[int]) -> None:
         """Say which rows have a probability layer."""
@@ -99,6 +115,16 @@ class ClassTable(QAbstractTableModel):
             "ignored": class_map.ignored.issuperset(members),
         }
         return frozenset(flag for flag, holds in claims.items() if holds)
+
+    def features(self, class_map: ClassMap) -> dict[str, list[object]]:
+        """Return what napari may know of each id: "index", name, and share and volume (µm³) of the row it shows in."""
+        ids = list(class_map.ids)
+        rows = [class_map.shown_id(i) for i in ids]
+        table: dict[str, list[object]] = {"index": [*ids], "name": [class_map.name_of(i) for i in ids]}
+        if self._statistics is not None:
+            table["share"] = [round(self.share_of(row), 4) for row in rows]
+            table["volume_um3"] = [self.volume_of(row) for row in rows]
+        return table
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
         """Return the number of classes and groups."""
@@ -147,7 +173,7 @@ class ClassTable(QAbstractTableModel):
             return self._tooltip(class_map, shown_id, column)
         if role == Qt.ItemDataRole.BackgroundRole and column is Column.COLOR:
             return QColor(class_map.color_of(shown_id))
-        if role == Qt.ItemDataRole.TextAlignmentRole and column is Column.SHARE:
+        if role == Qt.ItemDataRole.TextAlignmentRole and column in (Column.SHARE, Column.VOLUME):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.CheckStateRole and column in (Column.EYE, Column.PROBABILITY):
             return self._is_on(class_map, shown_id, column)
@@ -165,6 +191,8 @@ class ClassTable(QAbstractTableModel):
             return class_map.name_of(shown_id)
         if column is Column.SHARE and self._has_share(class_map, shown_id):
             return f"{100 * self.share_of(shown_id):.1f} %"
+        if column is Column.VOLUME and (volume := self.volume_of(shown_id)) is not None:
+            return f"{volume:.3g}" if volume >= 0.001 else f"{volume:.0e}" if volume else "0"
         return None
 
     def _has_share(self, class_map: ClassMap, shown_id: int) -> bool:
@@ -176,6 +204,8 @@ class ClassTable(QAbstractTableModel):
             # "class 10" after "class 9", and named ones before those without a name of their own.
             name = class_map.name_of(shown_id).casefold()
             return f"1{shown_id:03}" if name.startswith("class ") else f"0{name}"
+        if column is Column.VOLUME:
+            return self.volume_of(shown_id) or 0.0
         keys = {Column.SHARE: self.share_of(shown_id), Column.EYE: class_map.is_visible(shown_id)}
         return keys.get(column, shown_id in self._with_probability if column is Column.PROBABILITY else shown_id)
 

@@ -28,11 +28,12 @@ from napari_em_autoclass.gui.fold import Fold
 from napari_em_autoclass.gui.glyphs import RED
 from napari_em_autoclass.gui.header import Header
 from napari_em_autoclass.gui.layers import ClassLayers, ComparedLayer, TaughtLayer, add_stack
+from napari_em_autoclass.gui.picker import Picker
 from napari_em_autoclass.gui.session import RunState, Session
 from napari_em_autoclass.gui.stack_panel import StackPanel
 from napari_em_autoclass.gui.teach_panel import TeachPanel
 from napari_em_autoclass.gui.training_panel import TrainingPanel
-from napari_em_autoclass.gui.viewpoint import ViewFollower
+from napari_em_autoclass.gui.viewpoint import ViewFollower, go_to
 from napari_em_autoclass.gui.worker import TrainingWorker
 
 __all__ = ["PANELS", "AutoclassDock"]
@@ -74,6 +75,7 @@ class AutoclassDock(QWidget):
         self.teach_panel = TeachPanel(self.session, viewer)
         self.status = QLabel()
         self.follower = ViewFollower(viewer, self.session.look)
+        self.picker = Picker(viewer, self.layers, lambda: self.decisions.shown, self)
         self._lay_out()
         self._connect()
         # The last resort, when the window is torn down around us: only Python objects are left to talk to then.
@@ -101,6 +103,7 @@ class AutoclassDock(QWidget):
         for panel in self._panels():
             panel.close_down()
         self.follower.close()
+        self.picker.close()
         self.layers.close()
         self.session.close()
 
@@ -164,6 +167,9 @@ class AutoclassDock(QWidget):
         self.stack_panel.chosen.connect(self._on_chosen)
         self.stack_panel.path_chosen.connect(self.open_path)
         self.class_panel.probabilities_wanted.connect(self._on_probabilities)
+        self.class_panel.details.place_wanted.connect(self._on_place)
+        self.picker.picked.connect(self.class_panel.pick)
+        self.class_panel.surveyor.surveyed.connect(lambda _: self._describe())
         self.comparison_panel.map_wanted.connect(self._on_compared)
         self.teach_panel.taught.connect(self.taught_layer.show)
         self.stack_panel.set_up.summarised.connect(self.folds[self.stack_panel].set_summary)
@@ -213,10 +219,20 @@ class AutoclassDock(QWidget):
 
     def _on_decided(self, class_map: ClassMap) -> None:
         self.layers.recolour(class_map)
+        self._describe()
         self.training_panel.set_class_colors(class_map)
         kept = frozenset(self.layers.probability_ids)
         self.class_panel.set_with_probability(kept)
         self._ask_probabilities(kept)
+
+    def _on_place(self, place_zyx: tuple[int, int, int]) -> None:
+        if self._layer is not None:
+            go_to(self._layer, self._viewer, place_zyx)
+
+    def _describe(self) -> None:
+        class_map = self.decisions.class_map
+        if class_map is not None:
+            self.layers.describe(self.class_panel.table.features(class_map))
 
     def _on_probabilities(self, shown_ids: frozenset[int]) -> None:
         for shown_id in (*shown_ids, *self.layers.probability_ids):

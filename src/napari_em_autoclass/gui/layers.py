@@ -6,6 +6,7 @@ The class layer always holds the K classes as learned; merges, names and eyes ar
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,10 @@ from napari_em_autoclass.core.split import Split
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.class_colors import label_colors, towards, whole_classes
 from napari_em_autoclass.gui.comparison import ComparedMap
-from napari_em_autoclass.gui.live_map import LiveMap
+from napari_em_autoclass.gui.live_map import LiveMap, added
 from napari_em_autoclass.gui.source import OURS, SOURCE, transform_of
 from napari_em_autoclass.gui.teaching import TaughtMap
+from napari_em_autoclass.gui.viewpoint import in_units_of
 
 __all__ = ["ClassLayers", "ComparedLayer", "TaughtLayer", "add_stack", "add_volume", "label_colors"]
 
@@ -43,6 +45,7 @@ class ClassLayers:
         self._source: Image | None = None
         self._classes: Labels | None = None
         self._map: LiveMap | None = None
+        self._sure: LiveMap | None = None  # how probable the class shown is, times 255
         self._class_map: ClassMap | None = None
         self._probs: dict[int, tuple[Image, LiveMap]] = {}
         self._thumbnail_due = 0.0
@@ -64,7 +67,7 @@ class ClassLayers:
         self.remove()
         self._source, self._class_map = source, class_map
         shape = (source.data[0] if source.multiscale else source.data).shape
-        self._map = LiveMap((int(shape[0]), int(shape[1]), int(shape[2])))
+        self._map, self._sure = (LiveMap((int(shape[0]), int(shape[1]), int(shape[2]))) for _ in range(2))
         self._classes = Labels(
             self._map,
             name=f"classes · {source.name}",
@@ -85,11 +88,13 @@ class ClassLayers:
             is_new = self._class_map is None or view.splits in ((), self._parts())
             classes = snapshot.classes if is_new else whole_classes(view.splits)[snapshot.classes]
             self._map.put(view.z, corner, classes)
+        if self._sure is not None:
+            self._sure.put(view.z, corner, snapshot.confidence)
         known = dict(snapshot.probs)
         for shown_id, (_, live) in self._probs.items():
             found = [known[i] for i in self._members(shown_id) if i in known]
             if found:
-                live.put(view.z, corner, _added(found))
+                live.put(view.z, corner, added(found))
         self._refresh()
 
     def recolour(self, class_map: ClassMap) -> None:
@@ -134,6 +139,21 @@ class ClassLayers:
         )
         self._probs[shown_id] = (layer, live)
         self._add(layer)
+
+    def at(self, position: Sequence[float]) -> tuple[tuple[int, int, int], int, float] | None:
+        """Return voxel, class id and its probability at a position in the viewer; None where no class is known."""
+        layer, live, sure = self._classes, self._map, self._sure
+        if layer is None or live is None or sure is None or not layer.visible:
+            return None
+        z, y, x = (int(i) for i in np.round(layer.world_to_data(in_units_of(layer, self._viewer, position))))
+        if not all(0 <= i < n for i, n in zip((z, y, x), live.shape, strict=True)) or not live[z, y, x]:
+            return None
+        return (z, y, x), int(live[z, y, x]), float(sure[z, y, x]) / 255
+
+    def describe(self, table: Mapping[str, Sequence[object]]) -> None:
+        """Give the class layer a table with a row per id, its column "index" (napari shows it in the status bar)."""
+        if self._classes is not None:
+            self._classes.features = table
 
     def remove(self) -> None:
         """Take all our layers away."""
@@ -274,10 +294,3 @@ def add_volume(viewer: Viewer, volume: Volume, in_nm: bool = True) -> Image:
     layer = Image(volume.data, name=volume.name, rgb=False, multiscale=False, contrast_limits=limits, **placed)
     viewer.add_layer(layer)
     return layer
-
-
-def _added(probs: list[Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Return the probability of a group: the sum of its members', rounded errors cut at 255."""
-    if len(probs) == 1:
-        return np.asarray(probs[0], np.uint8)
-    return np.minimum(np.sum(probs, axis=0, dtype=np.uint16), 255).astype(np.uint8)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LiveMap"]
+__all__ = ["LiveMap", "added"]
 
 _BUDGET_BYTES = 256 * 2**20  # 64 sections of 2048 x 2048
 
@@ -166,3 +166,10 @@ def _steps(part: range | int, start: int) -> slice | int:
         return slice(0, 0)
     stop = part[-1] - start + (1 if part.step > 0 else -1)
     return slice(part[0] - start, stop if stop >= 0 else None, part.step)
+
+
+def added(probs: list[Any]) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Return the probability of a group: the sum of its members', rounded errors cut at 255."""
+    if len(probs) == 1:
+        return np.asarray(probs[0], np.uint8)
+    return np.minimum(np.sum(probs, axis=0, dtype=np.uint16), 255).astype(np.uint8)

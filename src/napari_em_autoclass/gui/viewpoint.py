@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from superqt.utils import qthrottled
 
 from napari_em_autoclass.core.events import ViewRequest
 
-__all__ = ["FULL_SECTION_PX", "ViewFollower", "view_of"]
+__all__ = ["FULL_SECTION_PX", "ViewFollower", "go_to", "in_units_of", "view_of"]
 
 FULL_SECTION_PX = 2048**2  # larger sections are classified only where they are visible
 _MARGIN = 0.1  # of the visible region on each side, so that small moves of the camera need no new answer
@@ -75,21 +75,38 @@ def view_of(viewer: Viewer, layer: Layer) -> ViewRequest | None:
     if {axis - first for axis in viewer.dims.displayed} != {1, 2}:
         return None
     depth, height, width = (int(n) for n in (layer.data[0] if layer.multiscale else layer.data).shape)
-    point = layer.world_to_data(_in_units_of(layer, viewer))
+    point = layer.world_to_data(in_units_of(layer, viewer, viewer.dims.point))
     z = int(np.clip(np.round(point[0]), 0, depth - 1))
     if height * width <= FULL_SECTION_PX:
         return ViewRequest(z, 0, height, 0, width)
     return ViewRequest(z, *_visible(layer, (height, width)))
 
 
-def _in_units_of(layer: Layer, viewer: Viewer) -> np.ndarray[Any, Any]:
-    """Return the viewer's position, its last axes in the layer's units (the viewer may show other ones)."""
-    position = np.asarray(viewer.dims.point, float)[-layer.ndim :]
+def in_units_of(layer: Layer, viewer: Viewer, position: Sequence[float]) -> np.ndarray[Any, Any]:
+    """Return a position in the viewer, its last axes in the layer's units (the viewer may show other ones)."""
+    own: np.ndarray[Any, Any] = np.asarray(position, float)[-layer.ndim :] * _factors(layer, viewer)
+    return own
+
+
+def go_to(layer: Layer, viewer: Viewer, place: Sequence[int]) -> None:
+    """Show the section of a voxel (z, y, x) of `layer`, the voxel in the middle; how close one looks stays."""
+    if layer not in viewer.layers:
+        return
+    world = np.asarray(layer.data_to_world(place), float) / _factors(layer, viewer)
+    n = viewer.dims.ndim
+    for axis, value in zip(range(n - layer.ndim, n), world, strict=True):
+        viewer.dims.set_point(axis, float(value))
+    camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+    camera.center = tuple(float(x) for x in (0.0, *world)[-3:])
+
+
+def _factors(layer: Layer, viewer: Viewer) -> np.ndarray[Any, Any]:
+    """Return how many of the layer's units make one of the viewer's, per axis."""
     shown = getattr(viewer.dims, "units", None)  # napari before 0.9 has none: all layers share one unit there
     if shown is None:
-        return position
+        return np.ones(layer.ndim)
     pairs = zip(tuple(shown)[-layer.ndim :], tuple(layer.units), strict=True)
-    return position * [_factor(theirs, ours) for theirs, ours in pairs]
+    return np.array([_factor(theirs, ours) for theirs, ours in pairs])
 
 
 def _factor(theirs: Any, ours: Any) -> float:

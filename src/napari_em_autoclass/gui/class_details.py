@@ -1,0 +1,153 @@
+"""What the selected class is like: its figures, patches that show it, and the probabilities of a voxel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QImage, QPainter, QPaintEvent, QPixmap
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from superqt import QElidingLabel
+
+from napari_em_autoclass.core.class_map import ClassMap
+from napari_em_autoclass.gui.glyphs import AMBER, GREEN
+
+if TYPE_CHECKING:
+    from napari_em_autoclass.core.class_statistics import RowStatistics
+    from napari_em_autoclass.core.class_survey import Exemplar, Survey
+
+__all__ = ["ClassDetails", "ProbabilityBars", "sentence_of"]
+
+_N_PATCHES = 3  # of each kind
+_PATCH_PX = 38
+_N_BARS = 4
+
+
+def sentence_of(class_map: ClassMap, row: RowStatistics) -> str:
+    """Return the figures of a class in one line."""
+    parts = [f"{row.volume_um3:.3g} µm³", f"in {row.sections} of {row.sections_seen} sections seen"]
+    if row.entropy_bits is not None:
+        parts.append(f"entropy {row.entropy_bits:.2f} bit")
+    if row.neighbours:
+        touches = (f"{class_map.name_of(i)} {100 * share:.0f} %" for i, share in row.neighbours[:3])
+        parts.append(f"touches {', '.join(touches)}")
+    return " · ".join(parts)
+
+
+class ClassDetails(QWidget):
+    """One line and two rows under the list, of the same height whatever they show."""
+
+    place_wanted = Signal(object)  # voxel (z, y, x)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.figures, self.bars = QElidingLabel(), ProbabilityBars()
+        self.figures.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.patches = [self._made_patch() for _ in range(2 * _N_PATCHES)]
+        row = QHBoxLayout()
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(3)
+        for title, some in (("Typical", self.patches[:_N_PATCHES]), ("Unclear", self.patches[_N_PATCHES:])):
+            group, line = QVBoxLayout(), QHBoxLayout()
+            group.setSpacing(1)
+            line.setSpacing(3)
+            label = QLabel(title)
+            label.setToolTip("Where the class is surest" if title == "Typical" else "Where the class is least sure")
+            group.addWidget(label)
+            for button in some:
+                line.addWidget(button)
+            group.addLayout(line)
+            row.addLayout(group)
+            row.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(3)
+        layout.addWidget(self.figures)
+        layout.addLayout(row)
+        layout.addWidget(self.bars)
+        self.setVisible(False)
+
+    def show_row(self, class_map: ClassMap, survey: Survey, row: int | None) -> None:
+        """Show a row of `class_map`; None shows none."""
+        self.setVisible(True)
+        typical, unclear = survey.of_row(class_map, row, _N_PATCHES) if row else ((), ())
+        text = sentence_of(class_map, survey.statistics.of_row(class_map, row)) if row else "Select a class"
+        self.figures.setText(text)
+        self.figures.setToolTip(f"{text}.\nEstimated from some places all over the stack." if row else "")
+        for some, buttons in ((typical, self.patches[:_N_PATCHES]), (unclear, self.patches[_N_PATCHES:])):
+            for i, button in enumerate(buttons):
+                _fill(button, some[i] if i < len(some) else None)
+
+    def _made_patch(self) -> QToolButton:
+        button = QToolButton()
+        button.setIconSize(QSize(_PATCH_PX, _PATCH_PX))
+        button.setFixedSize(_PATCH_PX + 4, _PATCH_PX + 4)
+        button.clicked.connect(lambda: self.place_wanted.emit(button.property("place")))
+        return button
+
+
+def _fill(button: QToolButton, exemplar: Exemplar | None) -> None:
+    button.setEnabled(exemplar is not None)
+    button.setIcon(QIcon())
+    button.setToolTip("")
+    button.setStyleSheet("QToolButton { padding: 0px; border: 1px solid transparent; }")
+    if exemplar is None:
+        return
+    patch = exemplar.patch
+    image = QImage(patch.tobytes(), patch.shape[1], patch.shape[0], patch.shape[1], QImage.Format.Format_Grayscale8)
+    button.setIcon(QIcon(QPixmap.fromImage(image.copy())))
+    color = GREEN if exemplar.kind == "typical" else AMBER
+    button.setStyleSheet(f"QToolButton {{ padding: 0px; border: 1px solid {color}; }}")
+    button.setProperty("place", exemplar.place_zyx)
+    sure = f"{100 * exemplar.score:.0f} % sure around here"
+    button.setToolTip(f"Section {exemplar.place_zyx[0]}, {sure}; click to go there")
+    button.setAccessibleName(f"{exemplar.kind} place in section {exemplar.place_zyx[0]}")
+
+
+class ProbabilityBars(QWidget):
+    """The likeliest classes of a voxel as small bars, side by side; empty until a voxel was picked."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.shown: tuple[tuple[str, str, float], ...] = ()  # name, colour, probability
+        self.setFixedHeight(self.fontMetrics().height() + 12)
+        self.setToolTip("Double-click a voxel in the picture: how probable each class is there")
+
+    def show_probabilities(self, class_map: ClassMap, probs: dict[int, float]) -> None:
+        """Show the likeliest rows; `probs` by id, those of a group are added up."""
+        rows: dict[int, float] = {}
+        for class_id, prob in probs.items():
+            row = class_map.shown_id(class_id)
+            rows[row] = rows.get(row, 0.0) + prob
+        best = sorted(rows.items(), key=lambda item: -item[1])[:_N_BARS]
+        self.shown = tuple((class_map.name_of(i), class_map.color_of(i), min(prob, 1.0)) for i, prob in best)
+        lines = "\n".join(f"{name}: {100 * prob:.0f} %" for name, _, prob in self.shown)
+        self.setToolTip(f"At the voxel picked:\n{lines}")
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw the bars, each under its name."""
+        painter = QPainter(self)
+        metrics = self.fontMetrics()
+        if not self.shown:
+            color = QColor(self.palette().text().color())
+            color.setAlphaF(0.5)
+            painter.setPen(color)
+            hint = "Double-click the picture to see a voxel's probabilities"
+            short = metrics.elidedText(hint, Qt.TextElideMode.ElideRight, self.width())
+            painter.drawText(QPointF(0, metrics.ascent()), short)
+            return
+        width = self.width() / _N_BARS
+        for i, (name, color_name, prob) in enumerate(self.shown):
+            left, room = i * width, width - 6
+            painter.setPen(self.palette().text().color())
+            percent = f" {100 * prob:.0f} %"
+            short = metrics.elidedText(
+                name, Qt.TextElideMode.ElideMiddle, int(room - metrics.horizontalAdvance(percent))
+            )
+            painter.drawText(QPointF(left, metrics.ascent()), short + percent)
+            faint = QColor(color_name)
+            faint.setAlphaF(0.25)
+            top = metrics.height() + 2
+            painter.fillRect(QRectF(left, top, room, 6), faint)
+            painter.fillRect(QRectF(left, top, room * prob, 6), QColor(color_name))

@@ -1,0 +1,81 @@
+"""What is under the pointer, and which class a double-click meant."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image
+
+from napari_em_autoclass.core.class_map import ClassMap
+from napari_em_autoclass.core.events import SnapshotTaken, ViewRequest
+from napari_em_autoclass.gui.layers import ClassLayers
+from napari_em_autoclass.gui.picker import Picker
+
+CLASS_MAP = ClassMap.fresh(4).merge([2, 3], name="axon")
+
+
+@pytest.fixture
+def viewer() -> ViewerModel:
+    return ViewerModel()
+
+
+@pytest.fixture
+def picker(qapp: Any, viewer: ViewerModel) -> Picker:
+    source = Image(np.zeros((5, 32, 48), np.uint8), name="stack", scale=(50.0, 4.0, 4.0))
+    viewer.add_layer(source)
+    layers = ClassLayers(viewer)
+    layers.show(source, CLASS_MAP)
+    classes = np.zeros((32, 48), np.uint8)
+    classes[:16] = 3
+    layers.put(SnapshotTaken("", 0, "done", ViewRequest(2, 0, 32, 0, 48), classes, np.full_like(classes, 204)))
+    made = Picker(viewer, layers, lambda: CLASS_MAP)
+    yield made
+    made.close()
+    layers.close()
+
+
+def at(z: int, y: int, x: int, *modifiers: str) -> Any:
+    return SimpleNamespace(position=(50.0 * z, 4.0 * y, 4.0 * x), modifiers=modifiers)
+
+
+def double_click(viewer: ViewerModel, event: Any) -> None:
+    for callback in list(viewer.mouse_double_click_callbacks):
+        callback(viewer, event)
+
+
+def camera(viewer: ViewerModel) -> Any:
+    return viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
+
+
+def test_a_double_click_picks_the_row_and_does_not_zoom(qtbot: Any, viewer: ViewerModel, picker: Picker) -> None:
+    zoom, centre = camera(viewer).zoom, camera(viewer).center
+    wants = lambda shown_id, place: (shown_id, place) == (2, (2, 5, 7))  # noqa: E731
+    with qtbot.waitSignal(picker.picked, check_params_cb=wants):
+        double_click(viewer, at(2, 5, 7))
+    assert (camera(viewer).zoom, camera(viewer).center) == (zoom, centre)
+
+
+def test_where_no_class_is_known_a_double_click_is_naparis(qtbot: Any, viewer: ViewerModel, picker: Picker) -> None:
+    zoom = camera(viewer).zoom
+    with qtbot.assertNotEmitted(picker.picked):
+        double_click(viewer, at(2, 20, 7))
+        double_click(viewer, at(2, 500, 7))
+    assert camera(viewer).zoom != zoom
+
+
+def test_the_class_under_the_pointer_stands_in_the_status_bar(viewer: ViewerModel, picker: Picker) -> None:
+    viewer.mouse_move_callbacks[-1](viewer, at(2, 5, 7))
+    assert viewer.help == "axon, 80 % sure"
+    viewer.mouse_move_callbacks[-1](viewer, at(2, 20, 7))
+    assert "axon" not in viewer.help
+
+
+def test_closing_lets_go_of_the_viewer(viewer: ViewerModel, picker: Picker) -> None:
+    n = len(viewer.mouse_double_click_callbacks)
+    picker.close()
+    picker.close()
+    assert len(viewer.mouse_double_click_callbacks) == n - 2
