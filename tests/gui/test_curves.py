@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from napari_em_autoclass.core.events import StepDone
+from napari_em_autoclass.core.events import QualityMeasured, StepDone
 from napari_em_autoclass.gui.curves import Curves
 
 
@@ -61,3 +62,14 @@ def test_the_legend_does_not_make_the_dock_scroll(curves: Curves) -> None:
     curves._redraw()
     assert "<br>" in curves._legend.text()
     assert not curves.layout().hasHeightForWidth()
+
+
+def test_quality_and_foresight_have_a_line_and_their_last_value(curves: Curves) -> None:
+    curves.add(replace(step(3, forecast=1.0), skill=0.25))
+    curves.add_quality(QualityMeasured("run", 3, 0.41))
+    curves._redraw()
+    assert curves._quality_line.getData()[1] == [0.41]
+    assert "foresight 0.25" in curves._quality_legend.text()
+    assert "quality 0.41" in curves._quality_legend.text()
+    curves.clear()
+    assert "quality –" in curves._quality_legend.text()

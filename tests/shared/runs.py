@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_em_autoclass.core.checkpoint import RunFolder
-from napari_em_autoclass.core.events import Event, StepDone, ViewRequest
+from napari_em_autoclass.core.events import Event, QualityMeasured, StepDone, ViewRequest
 from napari_em_autoclass.core.predict import predict_blocks
 from napari_em_autoclass.core.run_settings import RunSettings, apply_setting
 
@@ -30,7 +30,8 @@ def steps_of(events: list[Event]) -> list[StepDone]:
 
 
 def kinds_of(events: list[Event]) -> list[str]:
-    return [type(event).__name__ for event in events]
+    # Quality is measured by the clock: whether it comes depends on the machine.
+    return [type(event).__name__ for event in events if not isinstance(event, QualityMeasured)]
 
 
 def changed(settings: RunSettings, *changes: str) -> RunSettings:

@@ -20,6 +20,7 @@ __all__ = [
     "ClassesRemade",
     "Event",
     "Notice",
+    "QualityMeasured",
     "RunEnded",
     "RunStarted",
     "SnapshotTaken",
@@ -135,6 +136,18 @@ class CheckpointSaved:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityMeasured:
+    """How well the class map explains what stands here and in the next section, without labels: `csev`, 0 to 1.
+
+    See `scores.label_free.csev`: a fall by more than 0.03 means something, less does not.
+    """
+
+    run_id: str
+    step: int
+    csev: float
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something the user should know while the run goes on, in one sentence."""
 
@@ -153,4 +166,4 @@ class RunEnded:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-Event = RunStarted | StepDone | SnapshotTaken | ClassesRemade | CheckpointSaved | Notice | RunEnded
+Event = RunStarted | StepDone | SnapshotTaken | ClassesRemade | CheckpointSaved | QualityMeasured | Notice | RunEnded

@@ -31,6 +31,7 @@ from napari_em_autoclass.core.events import (
 )
 from napari_em_autoclass.core.learner import Learner, StepOut
 from napari_em_autoclass.core.model import Model, fingerprint, working_volume
+from napari_em_autoclass.core.quality_watch import QualityWatch
 from napari_em_autoclass.core.run_settings import refuse_fixed_changes
 from napari_em_autoclass.core.scores.label_free import effective_classes
 from napari_em_autoclass.core.snapshot import classify_view, middle_view
@@ -99,9 +100,9 @@ class Trainer:
         else:
             factors = bin_factors(volume.voxel_size_nm, settings.working_pixel_nm)
             self._working = WorkingVolume(volume, folder.normalisation, factors)
-        box = settings.learned_box(volume.shape_zyx)
-        # Only what is learned from is cut: pictures show all of the volume.
-        self._learner = Learner(self._working.part(box, settings.skip_sections), settings, self.device)
+        learned = self._working.part(settings.learned_box(volume.shape_zyx), settings.skip_sections)
+        self._learner = Learner(learned, settings, self.device)
+        self._quality = QualityWatch(learned, settings.classifier.context)
         self._resumes = folder is not None
         if folder is None and run_dir is not None:
             folder = RunFolder.create(run_dir, settings, volume, self._working.normalisation)
@@ -262,6 +263,7 @@ class Trainer:
     def _checkpoint(self) -> Iterator[Event]:
         if self._save() and self.folder is not None:
             yield CheckpointSaved(self.run_id, self._progress.step, str(self.folder.path))
+        yield from self._quality.events(self.run_id, self._progress.step, self._learner.classifier)
 
     def _save(self) -> bool:
         """Store the run; return whether there is a folder to store it in."""

@@ -10,13 +10,13 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 from superqt.utils import qthrottled
 
-from napari_em_autoclass.core.events import StepDone
+from napari_em_autoclass.core.events import QualityMeasured, StepDone
 
 __all__ = ["Curves"]
 
 _LINE_COLORS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2")
 _MAX_POINTS = 1000
-_HEIGHT_PX = 84
+_HEIGHT_PX, _QUALITY_PX = 84, 52
 _LEGEND_LETTERS, _LEGEND_PX = 56, 26
 
 
@@ -33,6 +33,20 @@ class Curves(QWidget):
         self._brushes: list[str] = []
         self._lines: dict[str, pg.PlotDataItem] = {}
         self._loss_plot, self._usage_plot = _plot("loss by step"), _plot("share of each class")
+        self._skills: list[tuple[int, float]] = []
+        self._qualities: list[tuple[int, float]] = []
+        self._quality_plot = _plot(
+            "<qt>By step. <b>Foresight</b>: how much better than copying them the neighbouring sections are foretold "
+            "(0 no better, 1 perfectly). <b>Quality</b>, without labels: how much of the texture here and in the next "
+            "section the class map explains (CSEV, 0 to 1); a fall by more than 0.03 means something.</qt>"
+        )
+        self._quality_plot.setFixedHeight(_QUALITY_PX)
+        self._skill_line = self._quality_plot.plot(pen=pg.mkPen(_LINE_COLORS[0], width=1.5))
+        self._quality_line = self._quality_plot.plot(
+            pen=pg.mkPen(_LINE_COLORS[1], width=1.5), symbol="o", symbolSize=4, symbolBrush=_LINE_COLORS[1]
+        )
+        self._quality_legend = QLabel()
+        self._quality_legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._bars = pg.BarGraphItem(x=[], height=[], width=0.8)
         self._usage_plot.addItem(self._bars)
         self._legend = QLabel()
@@ -48,6 +62,8 @@ class Curves(QWidget):
         layout.setSpacing(0)
         layout.addLayout(plots)
         layout.addWidget(self._legend)
+        layout.addWidget(self._quality_plot)
+        layout.addWidget(self._quality_legend)
         self._redraw_soon = qthrottled(self._redraw, timeout=250)
 
     @property
@@ -64,6 +80,7 @@ class Curves(QWidget):
         """Begin anew."""
         self._steps, self._values, self._usage = [], {}, ()
         self._stride, self._seen = 1, 0
+        self._skills, self._qualities = [], []
         for line in self._lines.values():
             self._loss_plot.removeItem(line)
         self._lines.clear()
@@ -75,6 +92,11 @@ class Curves(QWidget):
         self._seen += 1
         if self._seen % self._stride == 0:
             self._append(event)
+        self._redraw_soon()
+
+    def add_quality(self, event: QualityMeasured) -> None:
+        """Add a look at the quality."""
+        self._qualities.append((event.step, event.csev))
         self._redraw_soon()
 
     def set_colors(self, colors: Sequence[str]) -> None:
@@ -93,6 +115,9 @@ class Curves(QWidget):
             self._recolor_axes()
 
     def _append(self, event: StepDone) -> None:
+        if event.skill is not None:
+            self._skills.append((event.step, event.skill))
+            self._skills = self._skills[::2] if len(self._skills) > _MAX_POINTS else self._skills
         now = dict(event.terms)
         self._steps.append(event.step)
         for kind in now:
@@ -112,9 +137,21 @@ class Curves(QWidget):
                 self._lines[kind] = self._loss_plot.plot(pen=pen, connect="finite")
             self._lines[kind].setData(np.asarray(self._steps), np.asarray(values))
         self._fit()
+        self._redraw_quality()
         n = len(self._usage)
         brushes = (self._brushes + ["#888888"] * n)[:n]
         self._bars.setOpts(x=np.arange(1, n + 1), height=np.asarray(self._usage), brushes=brushes, pen=None)
+
+    def _redraw_quality(self) -> None:
+        words = []
+        for line, points, name, number in (
+            (self._skill_line, self._skills, "foresight", 0),
+            (self._quality_line, self._qualities, "quality", 1),
+        ):
+            line.setData(np.array([step for step, _ in points]), np.array([value for _, value in points]))
+            last = f"{points[-1][1]:.2f}" if points else "–"
+            words.append(f'<span style="color:{_color(number)}">━</span> {name} {last}')
+        self._quality_legend.setText(f'<span style="font-size:7pt">{" &nbsp; ".join(words)}</span>')
 
     def _fit(self) -> None:
         """Show the range most values lie in, or the first steps would press everything else flat."""
@@ -127,7 +164,7 @@ class Curves(QWidget):
 
     def _recolor_axes(self) -> None:
         color = self.palette().windowText().color()
-        for plot in (self._loss_plot, self._usage_plot):
+        for plot in (self._loss_plot, self._usage_plot, self._quality_plot):
             for side in ("left", "bottom"):
                 plot.getAxis(side).setTextPen(color)
                 plot.getAxis(side).setPen(color)

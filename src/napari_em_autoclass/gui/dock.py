@@ -166,13 +166,15 @@ class AutoclassDock(QWidget):
         self.decisions.previewed.connect(self.layers.preview)
         self.stack_panel.chosen.connect(self._on_chosen)
         self.stack_panel.path_chosen.connect(self.open_path)
+        self.stack_panel.set_up.summarised.connect(self.folds[self.stack_panel].set_summary)
         self.class_panel.probabilities_wanted.connect(self._on_probabilities)
         self.class_panel.details.place_wanted.connect(self._on_place)
         self.picker.picked.connect(self.class_panel.pick)
         self.class_panel.surveyor.surveyed.connect(lambda _: self._describe())
         self.comparison_panel.map_wanted.connect(self._on_compared)
+        self.training_panel.history_bar.wanted.connect(self.layers.put)
+        self.training_panel.history_bar.kept.connect(self._on_kept)
         self.teach_panel.taught.connect(self.taught_layer.show)
-        self.stack_panel.set_up.summarised.connect(self.folds[self.stack_panel].set_summary)
         self.header.remedy_wanted.connect(self.training_panel.raise_aim)
 
     def _say(self, sentence: str, is_error: bool) -> None:
@@ -202,7 +204,8 @@ class AutoclassDock(QWidget):
         for panel in (self.training_panel, self.class_panel, self.export_panel):
             panel.on_event(event)
         if isinstance(event, SnapshotTaken):
-            self.layers.put(event)
+            if self.training_panel.history_bar.is_live:
+                self.layers.put(event)
             if self.session.state is RunState.LEARNING:
                 self._say(_STAGES[event.stage].format(step=event.step), False)
         if isinstance(event, RunEnded):
@@ -248,6 +251,13 @@ class AutoclassDock(QWidget):
     def _on_compared(self, compared: ComparedMap) -> None:
         if self._layer is not None and self._layer in self._viewer.layers:
             self.compared_layer.show(self._layer, compared)
+
+    def _on_kept(self, snapshot: SnapshotTaken, name: str) -> None:
+        class_map = self.decisions.class_map
+        if class_map is not None and self._layer is not None and self._layer in self._viewer.layers:
+            view = snapshot.view
+            kept = ComparedMap(name, view.z, (view.y0, view.x0), snapshot.classes, class_map.n_classes)
+            ComparedLayer(self._viewer).show(self._layer, kept)
 
     def _save_history(self, history: History) -> None:
         run_dir: Path | None = self.session.run_dir

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
 
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.core.events import Event, RunEnded, RunStarted, StepDone
+from napari_em_autoclass.core.events import Event, QualityMeasured, RunEnded, RunStarted, SnapshotTaken, StepDone
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.advanced import AdvancedSettings
 from napari_em_autoclass.gui.curves import Curves
@@ -23,6 +23,7 @@ from napari_em_autoclass.gui.editors import FloatBox, IntBox
 from napari_em_autoclass.gui.effort import Effort
 from napari_em_autoclass.gui.fold import Fold
 from napari_em_autoclass.gui.glyphs import ACCENT, GlyphButton
+from napari_em_autoclass.gui.history_bar import HistoryBar
 from napari_em_autoclass.gui.preset_box import Preset
 from napari_em_autoclass.gui.recipe_box import RecipeBox
 from napari_em_autoclass.gui.recipe_card import DEFAULT_CLASSES, DEFAULT_SECONDS, DockCard, dock_cards
@@ -65,6 +66,8 @@ class TrainingPanel(QWidget):
         self.speed_label = QLabel()
         self.progress_bar = QProgressBar()
         self.curves = Curves()
+        self.history_bar = HistoryBar()
+        self.history_bar.setVisible(False)
         self.sliders = AimSliders()
         self.effort = Effort(session, lambda: self.wishes)
         self.advanced = AdvancedSettings()
@@ -94,11 +97,17 @@ class TrainingPanel(QWidget):
         """Follow a run."""
         if isinstance(event, RunStarted):
             self.curves.setVisible(True)
+            self.history_bar.setVisible(True)
+            self.history_bar.clear()
             self.curves.clear()
         elif isinstance(event, StepDone):
             self.progress_bar.setValue(round(1000 * event.fraction))
             self.speed_label.setText(_pace(event))
             self.curves.add(event)
+        elif isinstance(event, SnapshotTaken):
+            self.history_bar.add(event)
+        elif isinstance(event, QualityMeasured):
+            self.curves.add_quality(event)
         elif isinstance(event, RunEnded):
             self.speed_label.setText(f"{event.step} steps")
             self.progress_bar.setValue(1000 if event.reason == "finished" else self.progress_bar.value())
@@ -168,7 +177,7 @@ class TrainingPanel(QWidget):
         layout.addWidget(self.effort)
         layout.addLayout(buttons)
         layout.addWidget(self.progress_bar)
-        for widget in (self.curves, self.aims_fold, self.advanced_fold):
+        for widget in (self.curves, self.history_bar, self.aims_fold, self.advanced_fold):
             layout.addWidget(widget)
 
     def _connect(self) -> None:
