@@ -101,9 +101,10 @@ class BatchMaker:
             logits = self._student.classify(features)
             labels = logits.argmax(dim=1)[mask]
         if parts & FROM_CLASS_MAPS and (drawn.classes is not None or sections.shape[1] > 1):
-            anchor, neighbours = self._neighbours(drawn, sections, settings)
+            anchor, neighbours, known = self._neighbours(drawn, sections, settings, generator)
             predicted = self._predictor(neighbours)
-            skill = prediction_skill(predicted.detach(), logits.detach().softmax(dim=1), neighbours.detach())
+            told = neighbours.detach()[:, known]
+            skill = prediction_skill(predicted.detach(), logits.detach().softmax(dim=1), told)
         if "turned" in parts:
             symmetry = int(torch.randint(1, 8, (), generator=generator))
             turned = self._seen(turn(change_contrast(image, views, generator), symmetry), settings)
@@ -156,18 +157,29 @@ class BatchMaker:
         features = features.float()
         return Seen(features[:, : settings.classifier.n_features], network.classify(features))
 
-    def _neighbours(self, drawn: DrawnTiles, sections: Tensor, settings: RunSettings) -> tuple[Tensor | None, Tensor]:
-        """Return anchor labels (B, H, W) and the neighbours' class probabilities (B, S - 1, K, H, W)."""
+    def _neighbours(
+        self, drawn: DrawnTiles, sections: Tensor, settings: RunSettings, generator: torch.Generator
+    ) -> tuple[Tensor | None, Tensor, slice]:
+        """Return anchor labels (B, H, W), the neighbours' class probabilities (B, S - 1, K, H, W), and which are known.
+
+        The network's own are those of one pair of neighbours, drawn anew each step: to classify all of them would take
+        several times the rest of the step.  The others are undecided.
+        """
+        b, s = sections.shape[:2]
         if drawn.classes is not None:
             classes = drawn.classes.to(sections.device)  # (B, S, H, W)
             n_classes = settings.n_classes
             known = one_hot(classes[:, 1:].clamp(min=0), n_classes).movedim(-1, 2).float()  # (B, S - 1, K, H, W)
             unknown = (classes[:, 1:] == UNKNOWN)[:, :, None]
-            return classes[:, 0], torch.where(unknown, 1 / n_classes, known)
-        b, s = sections.shape[:2]
+            return classes[:, 0], torch.where(unknown, 1 / n_classes, known), slice(None)
+        first = 2 * int(torch.randint((s - 1) // 2, (), generator=generator))
+        pair = slice(first, first + 2)
         with torch.set_grad_enabled(settings.predictor.reads == "student"), autocast(self._device):
-            logits = self._student(sections[:, 1:].flatten(0, 1)).float()
-        return None, logits.softmax(dim=1).reshape(b, s - 1, *logits.shape[1:])
+            logits = self._student(sections[:, 1:][:, pair].flatten(0, 1)).float()
+        probs = logits.softmax(dim=1).reshape(b, 2, *logits.shape[1:])
+        undecided = torch.full_like(probs[:, :1].detach(), 1 / settings.n_classes)
+        before, after = undecided.expand(-1, first, -1, -1, -1), undecided.expand(-1, s - 3 - first, -1, -1, -1)
+        return None, torch.cat([before, probs, after], dim=1), pair
 
     def _forecasts(self, features: Tensor, drawn: DrawnTiles) -> dict[str, tuple[Tensor, Tensor]]:
         """Return (logits (N, T), textons (N,)) for the section itself and for each distance, at the drawn pixels."""

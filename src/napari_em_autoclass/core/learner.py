@@ -169,11 +169,12 @@ class Learner:
             terms, class_maps = tuple(term for term in terms if "logits" not in term.parts()), None
         parts = _parts(terms)
         n_tiles = settings.training.tiles_per_step
+        reads_itself = class_maps is None and bool(parts & FROM_CLASS_MAPS)  # and so classifies two neighbours too
         if not parts <= {"forecasts"}:
-            n_tiles = max(1, n_tiles // 2)
+            n_tiles = max(1, n_tiles // (3 if reads_itself else 2))
         # The regions of the beginning of the refinement stay, as long as their class maps are of use.
         at = step if class_maps is None or self.teacher is None else self.teacher.since
-        neighbours = bool(parts & FROM_NEIGHBOURS) or (class_maps is None and bool(parts & FROM_CLASS_MAPS))
+        neighbours = reads_itself or bool(parts & FROM_NEIGHBOURS)
         drawn = self.tiles.draw(settings, at, n_tiles, rng, with_neighbours=neighbours, class_maps=class_maps)
         made = self._batches.make(drawn, settings, parts, self.mean_teacher, generator)
         if made.labels is not None:
