@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
+from scipy.stats import spearmanr
 
 from napari_em_autoclass.core.comparison.rows import NOTES, RecipeRow, shown_columns
 from napari_em_autoclass.core.recipe import GROUPS, RecipeCard, recipe_card, recipe_names
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["FIGURES", "recipes_page"]
 
 FIGURES = Path(__file__).parent / "reference" / "recipes_phantom.json"
+
+_LABEL_FREE = ("csev", "effective_classes", "z_kappa", "z_mutual_information", "stability")
+_FEWEST = 5  # rows, to speak of a rank correlation
 
 _INTRODUCTION = """\
 # Recipes
@@ -138,9 +142,26 @@ def _figures(rows: list[RecipeRow], about: dict[str, Any]) -> str:
         "training each, one after another on one machine. Speed and memory are of that machine, and few steps fit into "
         f"the time where it is slow.{without}\n\n"
         f"{markdown_rows(rows)}\n"
+        f"{_ranking(rows)}\n"
         + "".join(f"- *{column.title}*: {column.about}.\n" for column in shown_columns(rows))
         + "\n"
         + "".join(f"- {note}\n" for note in NOTES)
+    )
+
+
+def _ranking(rows: list[RecipeRow]) -> str:
+    """Return how well scores without labels rank these rows, in words."""
+    scored = [row.figures for row in rows if row.figures.get("merged_miou") is not None]
+    told = []
+    for column in shown_columns(rows):
+        if column.key in _LABEL_FREE and all(figures.get(column.key) is not None for figures in scored):
+            given, judged = ([figures[key] for figures in scored] for key in (column.key, "merged_miou"))
+            told.append(f"{column.title} {float(spearmanr(given, judged).statistic):.2f}")
+    return (
+        f"Without labels one would rank these {len(scored)} maps much as the merged mIoU does by some scores, and not "
+        f"by others (Spearman rank correlation): {', '.join(told)}.\n"
+        if len(scored) >= _FEWEST and told
+        else ""
     )
 
 

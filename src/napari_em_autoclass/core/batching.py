@@ -83,8 +83,9 @@ class BatchMaker:
         Parameters
         ----------
         drawn : tiles; with neighbours if a part in `FROM_NEIGHBOURS` is asked for
-        settings, parts, generator : of the step
+        settings, parts : of the step
         mean_teacher : needed for the parts "teacher" and "teacher_neighbour"
+        generator : of the step
         """
         sections = drawn.sections.to(self._device.name)  # (B, S, C, H, W)
         views, image = settings.views, sections[:, 0]

@@ -139,6 +139,8 @@ def normalised_cut(graph: csr_matrix, least: int = 1) -> tuple[NDArray[np.bool_]
     graph : (n, n) symmetric, non-negative weights; every two nodes are joined by 1e-5 more
     least : nodes on either side
 
+    Notes
+    -----
     Source: Shi & Malik, Normalized cuts and image segmentation, IEEE TPAMI 22, 888 (2000), equation 2 for the cost and
     equation 11 for the vector.
     """

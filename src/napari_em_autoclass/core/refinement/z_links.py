@@ -33,6 +33,11 @@ def objects_by_section(
     read : from a section's number to where the class is (h, w), and what tells objects apart (C, h, w) or None
     depth : number of sections
     cutting : see `maskcut.Cutting`
+
+    Yields
+    ------
+    tuple
+        Number of the section, and its objects.
     """
     middle = depth // 2
     first = cut_section(*read(middle), cutting)
@@ -61,8 +66,9 @@ def carried_over(
     Parameters
     ----------
     before : (h, w) objects of the neighbouring section, 0 outside
-    inside, features, cutting : as `maskcut.cut_section` takes them
+    inside, features : as `maskcut.cut_section` takes them
     n_objects : new numbers begin after this one
+    cutting : see `maskcut.Cutting`
     """
     pieces, n_pieces = ndimage.label(inside)
     sizes = np.bincount(pieces.ravel(), minlength=n_pieces + 1)
