@@ -34,7 +34,7 @@ def test_an_event_becomes_json_with_its_name_and_without_pictures() -> None:
         "run_id": "r",
         "step": 7,
         "stage": "learning",
-        "view": {"z": 1, "y0": 0, "y1": 2, "x0": 0, "x1": 3, "prob_classes": (4,), "serial": 0},
+        "view": {"z": 1, "y0": 0, "y1": 2, "x0": 0, "x1": 3, "prob_classes": (4,), "serial": 0, "splits": ()},
     }
     assert event_as_json(step(3))["terms"] == (("forecast", 5.0), ("balance", 0.25))
 

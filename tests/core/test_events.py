@@ -17,6 +17,7 @@ EXAMPLES: list[typing.Any] = [
     events.SnapshotTaken("r1", 3, "learning", VIEW, GREY, GREY, ((3, GREY),)),
     events.ClassesRemade("r1", 20, (1.0, 0.9)),
     events.CheckpointSaved("r1", 20, "runs/r1"),
+    events.QualityMeasured("r1", 20, 0.19),
     events.Notice("r1", "a section is damaged"),
     events.RunEnded("r1", 30, "finished"),
 ]

@@ -64,9 +64,9 @@ def _flat(content: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 
 def _text(value: Any) -> str:
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) and value:
         text = ", ".join(_text(item) for item in value)
         return text if len(text) <= 80 else f"{text[:60]}... ({len(value)} values)"
     if isinstance(value, float):
         return f"{value:.6g}"
-    return "-" if value is None else str(value)
+    return "-" if value is None or value in ([], (), "") else str(value)

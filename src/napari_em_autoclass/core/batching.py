@@ -107,9 +107,7 @@ class BatchMaker:
             told = neighbours.detach()[:, known]
             skill = prediction_skill(predicted.detach(), logits.detach().softmax(dim=1), told)
         if "turned" in parts:
-            symmetry = int(torch.randint(1, 8, (), generator=generator))
-            turned = self._seen(turn(change_contrast(image, views, generator), symmetry), settings)
-            seen["turned"] = Seen(*(turn_back(values, symmetry) for values in turned))
+            seen["turned"] = self._turned(image, settings, generator)
         if "masked" in parts:
             hidden = _hidden_blocks(len(image), image.shape[-2:], generator).to(image.device)
             seen["masked"] = self._seen(
@@ -149,6 +147,11 @@ class BatchMaker:
     def _seen(self, image: Tensor, settings: RunSettings) -> Seen:
         features = self._features(image)
         return Seen(features[:, : settings.classifier.n_features], self._student.classify(features))
+
+    def _turned(self, image: Tensor, settings: RunSettings, generator: torch.Generator) -> Seen:
+        symmetry = int(torch.randint(1, 8, (), generator=generator))
+        turned = self._seen(turn(change_contrast(image, settings.views, generator), symmetry), settings)
+        return Seen(*(turn_back(values, symmetry) for values in turned))
 
     @torch.no_grad()
     def _taught(self, mean_teacher: MeanTeacher, image: Tensor, settings: RunSettings) -> Seen:

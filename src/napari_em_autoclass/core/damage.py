@@ -177,7 +177,8 @@ class _Sections:
         ):
             for z in np.flatnonzero(_far_below(np.where(self._blank, np.nan, values), least)):
                 found.setdefault(int(z), reason)
-        return found
+        # Where most of a stack is unlike the rest of it, nothing says which is the damaged part.
+        return found if 2 * len(found) <= len(self._blank) else {}
 
     def _likeness(self) -> NDArray[np.float64]:
         """Return how much each section resembles the more similar of the two on either side."""

@@ -13,7 +13,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QMenu,
-    QPushButton,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -62,8 +61,7 @@ class ClassPanel(QWidget):
         self.search = QLineEdit()
         self.undo_button = GlyphButton("undo", "Undo")
         self.redo_button = GlyphButton("redo", "Redo")
-        self.merge_button = QPushButton("Merge")
-        self.unmerge_button = QPushButton("Un-merge")
+        self.merge_button, self.unmerge_button = QToolButton(), QToolButton()
         self.split_button, self.more_button = QToolButton(), QToolButton()
         self.edits = ClassEdits(session, decisions, parent=self)
         self.actions_ = self._make_actions()
@@ -120,6 +118,9 @@ class ClassPanel(QWidget):
     def _lay_out(self) -> None:
         self.search.setPlaceholderText("Search")
         self.search.setClearButtonEnabled(True)
+        self.search.setMinimumWidth(36)  # the buttons beside it must fit into a narrow dock
+        self.merge_button.setText("Merge")
+        self.unmerge_button.setText("Un-merge")
         self.merge_button.setToolTip("Show the selected classes as one (the classes as learned are kept)")
         self.unmerge_button.setToolTip("Take the last merge of the selected group, or a split, back")
         self.split_button.setText("Split ▾")

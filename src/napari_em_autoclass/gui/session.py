@@ -75,7 +75,7 @@ class Session(QObject):
         self._splits: tuple[Split, ...] = ()
         self._serial = 0
         self._answered = -1
-        self._stop_comparing: Callable[[], object] = _nothing
+        self._stop_comparing: Callable[[], object] = lambda: None
 
     @property
     def volume(self) -> Volume | None:
@@ -119,8 +119,7 @@ class Session(QObject):
         if self._volume is None or self.is_busy:
             return
         self.is_resumed = run_dir is None and self.can_go_on(wishes)
-        if self.is_resumed:
-            run_dir = self._run_dir
+        run_dir = self._run_dir if self.is_resumed else run_dir
         self._forget_run()
         self._run_dir = run_dir or new_run_dir(self._volume.name)
         self._wishes = wishes
@@ -163,7 +162,7 @@ class Session(QObject):
 
     def take_back(self) -> None:
         """Say that the comparison has ended."""
-        self._stop_comparing = _nothing
+        self._stop_comparing = lambda: None
         if self._state is RunState.COMPARING:
             self._turn(RunState.IDLE)
 
@@ -293,10 +292,6 @@ def sentence_for(error: Exception) -> str:
         return str(error)
     first = next(iter(str(error).strip().splitlines()), "") or "no details"
     return f"Stopped by an error ({type(error).__name__}: {first[:160]}). Details are in the log."
-
-
-def _nothing() -> None:
-    """Stop nothing: there is no comparison."""
 
 
 def _log_warning(shown: tuple[object, ...]) -> None:
