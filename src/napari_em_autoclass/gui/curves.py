@@ -41,6 +41,7 @@ class Curves(QWidget):
             "section the class map explains (CSEV, 0 to 1); a fall by more than 0.03 means something.</qt>"
         )
         self._quality_plot.setFixedHeight(_QUALITY_PX)
+        self._quality_plot.getAxis("left").setTicks([[(0.0, "0"), (0.5, ".5"), (1.0, "1")]])  # more would overlap
         self._skill_line = self._quality_plot.plot(pen=pg.mkPen(_LINE_COLORS[0], width=1.5))
         self._quality_line = self._quality_plot.plot(
             pen=pg.mkPen(_LINE_COLORS[1], width=1.5), symbol="o", symbolSize=4, symbolBrush=_LINE_COLORS[1]

@@ -40,5 +40,5 @@ class RecipeBox(QComboBox):
         self.model().setData(self.model().index(row, 0), Qt.ItemFlag.NoItemFlags.value, Qt.ItemDataRole.UserRole - 1)
 
     def _add(self, card: RecipeCard) -> None:
-        self.addItem(f"   {card.title}", card.name)
+        self.addItem(card.title, card.name)
         self.setItemData(self.count() - 1, f"<qt>{card.about}</qt>", Qt.ItemDataRole.ToolTipRole)
