@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from napari_em_autoclass.core.volume import Volume
     from napari_em_autoclass.io.class_map_target import Block
 
-__all__ = ["Writing", "predict", "using_threads", "write_classes"]
+__all__ = ["Writing", "model_of", "predict", "using_threads", "write_classes"]
 
 
 def predict(
@@ -108,13 +108,10 @@ def write_classes(folder: RunFolder, stack: Volume, out: Path, writing: Writing)
         If the stack can't be read, or the output not be written.
     """
     from napari_em_autoclass.cli.progress import watched
-    from napari_em_autoclass.core.device import choose_device
     from napari_em_autoclass.core.predict import n_blocks, predict_blocks
     from napari_em_autoclass.io.run_export import RunExport, write_run_map
 
-    # A device that is not offered is refused by the settings, in words that name those that are.
-    settings = folder.settings.replace(device=writing.device or folder.settings.device)
-    model = folder.model(choose_device(settings.device).name)
+    model = model_of(folder, writing.device)
     class_map = folder.history.present
     _warn_of_old_splits(class_map, model)
     total = n_blocks(model, stack, probabilities=writing.probabilities, splits=class_map.splits)
@@ -124,6 +121,21 @@ def write_classes(folder: RunFolder, stack: Volume, out: Path, writing: Writing)
     with calling_on_signals(asked_to_end.set):
         blocks = export.shown(watched(found, total, "predicting", writing.quiet))
         write_run_map(out, _until_asked(blocks, asked_to_end), export, writing.overwrite)
+
+
+def model_of(folder: RunFolder, device: str | None) -> Model:
+    """Return what the run in `folder` learned, on `device`; None takes that of the run.
+
+    Raises
+    ------
+    InputError
+        If the device is not offered or not there, or the run holds no weights.
+    """
+    from napari_em_autoclass.core.device import choose_device
+
+    # A device that is not offered is refused by the settings, in words that name those that are.
+    settings = folder.settings.replace(device=device or folder.settings.device)
+    return folder.model(choose_device(settings.device).name)
 
 
 def _warn_of_old_splits(class_map: ClassMap, model: Model) -> None:

@@ -68,16 +68,14 @@ def probe(
     if out.exists() and not overwrite:
         raise InputError(f"{out}: exists already; choose another OUT, or replace it by --overwrite")
     from napari_em_autoclass.cli.allocator import return_large_arrays
-    from napari_em_autoclass.cli.predict import using_threads
+    from napari_em_autoclass.cli.predict import model_of, using_threads
     from napari_em_autoclass.core.checkpoint import RunFolder
-    from napari_em_autoclass.core.device import choose_device
 
     folder = RunFolder.open(run)
     stack = StackRequest(str(volume), voxel_size, dataset, level, axes, roi).open()
     return_large_arrays()
     with using_threads(threads):
-        settings = folder.settings.replace(device=device or folder.settings.device)
-        model = folder.model(choose_device(settings.device).name)
+        model = model_of(folder, device)
         taught = _taught(folder, model, stack, painted, roi)
         _write(folder, (model, taught), stack, out, (overwrite, as_json))
     _say(taught, out, as_json)
