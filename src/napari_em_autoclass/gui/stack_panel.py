@@ -21,7 +21,8 @@ from qtpy.QtWidgets import (
 
 from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
 from napari_em_autoclass.core.volume import Volume
-from napari_em_autoclass.gui.session import Session
+from napari_em_autoclass.gui.sample import SampleMaker
+from napari_em_autoclass.gui.session import Session, sentence_for
 from napari_em_autoclass.gui.set_up import SetUp
 from napari_em_autoclass.gui.source import parse_voxel_size, stack_layers, volume_of, voxel_size_of, voxel_size_text
 
@@ -48,6 +49,7 @@ class StackPanel(QWidget):
         menu = QMenu(self)
         self.open_file_action = menu.addAction("File…")
         self.open_folder_action = menu.addAction("Folder (Zarr, or a section per file)…")
+        self.sample_action = menu.addAction("Sample stack (made up, nothing is downloaded)")
         self.open_button.setMenu(menu)
         self.size_label = QLabel("Voxel size (nm)")
         self.size_field = QLineEdit()
@@ -63,11 +65,15 @@ class StackPanel(QWidget):
         grid.addWidget(self.size_label, 1, 0)
         grid.addWidget(self.size_field, 1, 1, 1, 2)
         self.set_up = SetUp(session, viewer)
+        self.sample = SampleMaker(viewer, self)
         grid.addWidget(self.set_up, 2, 0, 1, 3)
         grid.setColumnStretch(1, 1)
         self.layer_box.activated.connect(self._on_activated)
         self.open_file_action.triggered.connect(self._ask_for_file)
         self.open_folder_action.triggered.connect(self._ask_for_folder)
+        self.sample_action.triggered.connect(self._on_sample_wanted)
+        self.sample.made.connect(self.choose)
+        self.sample.failed.connect(lambda error: self._session.said.emit(sentence_for(error), True))
         self.size_field.editingFinished.connect(self._on_size_typed)
         for emitter in (viewer.layers.events.inserted, viewer.layers.events.removed):
             emitter.connect(self._on_layers_changed)
@@ -99,6 +105,7 @@ class StackPanel(QWidget):
     def close_down(self) -> None:
         """Listen to the viewer no more."""
         self.set_up.close_down()
+        self.sample.close_down()
         for emitter in (self._viewer.layers.events.inserted, self._viewer.layers.events.removed):
             emitter.disconnect(self._on_layers_changed)
 
@@ -142,6 +149,10 @@ class StackPanel(QWidget):
         if self._layer is not None and self.size_field.isModified():
             self.size_field.setModified(False)
             self._announce()
+
+    def _on_sample_wanted(self) -> None:
+        self._session.said.emit("Making the sample stack: some seconds.", False)
+        self.sample.begin()
 
     def _ask_for_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open a stack", "", _FILES)
