@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from napari_em_autoclass.core.classifier import FilterClassifier, ForecastClassifier
 from napari_em_autoclass.core.classifier.split_classifier import SplitClassifier
 from napari_em_autoclass.core.normalise import fit_normalisation
 from napari_em_autoclass.core.snapshot import ViewMap, classify_view
 from napari_em_autoclass.core.tiles import neighbour_offsets
-from napari_em_autoclass.core.volume import Box
+from napari_em_autoclass.core.volume import fingerprint
 from napari_em_autoclass.core.warm_start import filter_scales_px
 from napari_em_autoclass.core.working import WorkingVolume, bin_factors
 
@@ -93,17 +90,6 @@ def empty_classifiers(
         "textons": FilterClassifier(scales, settings.classifier.n_textons),
         "student": ForecastClassifier(settings.classifier, settings.n_classes, len(offsets), scales),
     }
-
-
-def fingerprint(volume: Volume) -> str:
-    """Return a short hash of shape, dtype, voxel size and some voxels: equal data give equal hashes."""
-    digest = hashlib.sha256(repr((volume.shape_zyx, volume.dtype.str, volume.voxel_size_nm)).encode())
-    depth, height, width = volume.shape_zyx
-    for z in sorted({0, depth // 2, depth - 1}):
-        y, x = max(0, height // 2 - 32), max(0, width // 2 - 32)
-        block = volume.read(Box(z, z + 1, y, min(y + 64, height), x, min(x + 64, width)))
-        digest.update(np.ascontiguousarray(block).tobytes())
-    return digest.hexdigest()[:16]
 
 
 def load_weights(module: nn.Module, tensors: dict[str, torch.Tensor], prefix: str) -> None:
