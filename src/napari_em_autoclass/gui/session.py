@@ -16,7 +16,9 @@ from napari_em_autoclass.core.events import Event, Notice, RunEnded, RunStarted,
 from napari_em_autoclass.core.split import Split
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.previewer import Previewer
+from napari_em_autoclass.gui.run_mark import RunMark
 from napari_em_autoclass.gui.run_place import new_run_dir
+from napari_em_autoclass.gui.sentences import END_SENTENCES, sentence_for
 from napari_em_autoclass.gui.wishes import RunOrder, Wishes, open_classify, open_trainer, with_weights
 from napari_em_autoclass.gui.worker import Run, TrainingWorker
 
@@ -66,6 +68,8 @@ class Session(QObject):
         self._previewer: Previewer | None = None
         self._run_dir: Path | None = None
         self._wishes: Wishes | None = None
+        self._mark = RunMark(lambda: self._run_dir, self)
+        self.happened.connect(self._mark.on_event)
         # Set where the stack is set up: the part to learn from, and what to skip (None: not looked for yet).
         self.region: str | None = None
         self.skip_sections: tuple[int, ...] | None = None
@@ -128,12 +132,24 @@ class Session(QObject):
         self._worker.opened.connect(self._on_opened)
         self._worker.event.connect(self._on_event)
         self._worker.errored.connect(self._on_errored)
-        self._worker.warned.connect(_log_warning)
+        self._worker.warned.connect(lambda shown: _log.warning("%s", shown[0]))
         self._worker.finished.connect(self._on_finished)
         self._turn(RunState.STARTING)
         self.said.emit("Starting: reading the stack and making a first sketch of the classes.", False)
         self.running[:] = [self._worker]
         self._worker.start()
+
+    def take_up(self, run_dir: Path, wishes: Wishes | None) -> None:
+        """Open a run of this stack again: views are answered from it, and the next start goes on with it.
+
+        `wishes` are what the panels show for this run; None lets the next start begin anew.
+        """
+        if self._volume is None or self.is_busy:
+            return
+        self._forget_run()
+        self._run_dir, self._wishes, self.is_resumed = run_dir, wishes, True
+        self._answer_from_run()
+        self.state_changed.emit(self._state)  # what can be done now has changed
 
     def can_go_on(self, wishes: Wishes) -> bool:
         """Return whether the next start would go on with the last run: same stack, recipe, classes and settings."""
@@ -186,6 +202,7 @@ class Session(QObject):
                 signal.disconnect()
             # `finished` also tells superqt to let go of the worker, by another signal that stays connected.
             self._worker.quit()
+        self._mark.abandon()
         self._forget_run()
         self._worker = self._run = None
         self._state = RunState.IDLE
@@ -250,7 +267,7 @@ class Session(QObject):
         if isinstance(event, Notice):
             self.said.emit(event.message, False)
         if isinstance(event, RunEnded):
-            self.said.emit(_END_SENTENCES[event.reason], event.reason == "collapsed")
+            self.said.emit(END_SENTENCES[event.reason], event.reason == "collapsed")
         self.happened.emit(event)
 
     def _is_news(self, snapshot: SnapshotTaken) -> bool:
@@ -271,28 +288,13 @@ class Session(QObject):
     def _on_finished(self) -> None:
         self._worker = self._run = None
         self.running.clear()
+        self._mark.abandon()  # nothing, unless it came to no end
+        self._answer_from_run()
+        self._turn(RunState.IDLE)
+
+    def _answer_from_run(self) -> None:
         if self._volume is not None and self._run_dir is not None and self._has_weights():
             self._previewer = Previewer(self._open_view(self._run_dir, self._volume), self)
             self._previewer.answered.connect(self._on_previewed)
             self._previewer.failed.connect(self._on_errored)
             self._request()  # loads what was learned, so that the next section comes at once
-        self._turn(RunState.IDLE)
-
-
-_END_SENTENCES = {
-    "finished": "Done. Name and merge classes, or classify the whole volume.",
-    "stopped": "Stopped. What was learned is kept.",
-    "collapsed": "Collapsed: nearly everything is one class. The last good map is kept; raise 'Use all the classes'.",
-}
-
-
-def sentence_for(error: Exception) -> str:
-    """Return one sentence for the user; the traceback is for the log."""
-    if isinstance(error, InputError):
-        return str(error)
-    first = next(iter(str(error).strip().splitlines()), "") or "no details"
-    return f"Stopped by an error ({type(error).__name__}: {first[:160]}). Details are in the log."
-
-
-def _log_warning(shown: tuple[object, ...]) -> None:
-    _log.warning("%s", shown[0])
