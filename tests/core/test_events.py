@@ -18,6 +18,7 @@ EXAMPLES: list[typing.Any] = [
     events.ClassesRemade("r1", 20, (1.0, 0.9)),
     events.CheckpointSaved("r1", 20, "runs/r1"),
     events.QualityMeasured("r1", 20, 0.19),
+    events.SettingsChanged("r1", 20, (("terms.balance.weight", 2.0),)),
     events.Notice("r1", "a section is damaged"),
     events.RunEnded("r1", 30, "finished"),
 ]

@@ -212,3 +212,10 @@ def test_the_part_to_learn_from_is_checked_against_the_stack() -> None:
     ):
         with pytest.raises(InputError, match=complaint):
             wrong.learned_box((5, 32, 48))
+
+
+@pytest.mark.parametrize(
+    ("budget", "used"), [({"seconds": None, "steps": 10}, 0.2), ({"seconds": 8.0}, 0.5)], ids=["steps", "seconds"]
+)
+def test_the_budget_is_counted_in_steps_or_seconds(budget: dict[str, object], used: float) -> None:
+    assert RunSettings().training.replace(**budget).used(2, 4.0) == used

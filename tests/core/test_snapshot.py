@@ -8,7 +8,7 @@ from napari_em_autoclass.core import snapshot, tiling
 from napari_em_autoclass.core.classifier import FilterClassifier
 from napari_em_autoclass.core.events import ViewRequest
 from napari_em_autoclass.core.normalise import Normalisation
-from napari_em_autoclass.core.snapshot import ViewMap, classify_view, middle_view
+from napari_em_autoclass.core.snapshot import Abandoned, ViewMap, classify_view, middle_view
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.core.working import WorkingVolume
 
@@ -111,3 +111,12 @@ def test_only_tiles_in_view_are_computed(
     monkeypatch.setattr(snapshot, "classify_tile", counted)
     seen(classifier, working, 2, 3, 9, 4, 8)
     assert places == [(2, 0, 0)]
+
+
+def test_a_map_that_nobody_wants_any_more_is_given_up_between_tiles(
+    classifier: FilterClassifier, working: WorkingVolume
+) -> None:
+    answers = iter((True, False))
+    with pytest.raises(Abandoned):
+        classify_view(classifier, working, K, ViewRequest(1, 0, 50, 0, 77), lambda: next(answers))
+    assert next(answers, None) is None  # asked before each tile

@@ -20,11 +20,12 @@ def limit() -> TileLimit:
 
 def test_nothing_is_limited_before_memory_was_short(limit: TileLimit, settings: RunSettings) -> None:
     assert limit.within(settings) is settings
+    assert limit.most is None
 
 
 def test_each_shortage_halves_the_tiles_and_says_so(limit: TileLimit, settings: RunSettings) -> None:
     assert "3 tiles per step" in limit.halve(settings)
-    assert limit.within(settings).training.tiles_per_step == 3
+    assert limit.within(settings).training.tiles_per_step == limit.most == 3
     assert "1 tiles per step" in limit.halve(settings)
     assert limit.within(settings).training.tiles_per_step == 1
 

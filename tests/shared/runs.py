@@ -45,4 +45,6 @@ def class_map(run: Path, volume: Volume) -> np.ndarray:
 
 
 def curves(run: Path) -> list[dict[str, object]]:
-    return [{key: value for key, value in row.items() if key != "elapsed_s"} for row in RunFolder.open(run).log()]
+    by_the_clock = ("elapsed_s", "csev")  # as quality is measured, see above
+    rows = RunFolder.open(run).log()
+    return [{key: value for key, value in row.items() if key not in by_the_clock} for row in rows]

@@ -23,6 +23,7 @@ __all__ = [
     "QualityMeasured",
     "RunEnded",
     "RunStarted",
+    "SettingsChanged",
     "SnapshotTaken",
     "Stage",
     "StepDone",
@@ -148,11 +149,24 @@ class QualityMeasured:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """From `step` on the run has other settings: `changes` pairs a path (``terms.balance.weight``) with its value."""
+
+    run_id: str
+    step: int
+    changes: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
-    """Something the user should know while the run goes on, in one sentence."""
+    """Something the user should know while the run goes on, in one sentence.
+
+    `tiles_per_step` is how many tiles the steps have from now on, where the memory was too short for more.
+    """
 
     run_id: str
     message: str
+    tiles_per_step: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,4 +180,14 @@ class RunEnded:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-Event = RunStarted | StepDone | SnapshotTaken | ClassesRemade | CheckpointSaved | QualityMeasured | Notice | RunEnded
+Event = (
+    RunStarted
+    | StepDone
+    | SnapshotTaken
+    | ClassesRemade
+    | CheckpointSaved
+    | QualityMeasured
+    | SettingsChanged
+    | Notice
+    | RunEnded
+)

@@ -1,4 +1,4 @@
-"""How good the map is without labels, looked at now and then while a run goes on."""
+"""How good the map is without labels, looked at now and then while a run goes on; and whether it collapses."""
 
 from __future__ import annotations
 
@@ -15,10 +15,47 @@ if TYPE_CHECKING:
 
     from napari_em_autoclass.core.working import WorkingVolume
 
-__all__ = ["QualityWatch"]
+__all__ = ["CollapseWatch", "QualityWatch"]
 
 _LEAST_WAIT_S: Final = 20.0
 _SHARE: Final = 0.03  # of the run's time, at most
+# Steps in a row with fewer than two classes in effect before a run is called collapsed.
+_COLLAPSED_STEPS: Final = 50
+
+
+class CollapseWatch:
+    """Counts the steps after which nearly everything was one class.
+
+    Parameters
+    ----------
+    n_classes : of the run
+    """
+
+    def __init__(self, n_classes: int) -> None:
+        # Of two or three classes one may well be most of the tissue.
+        self._least = min(2.0, 1 + (n_classes - 1) / 7)
+        self._in_a_row = 0
+        self._share_is_sound = True
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the last step was such a one."""
+        return self._in_a_row > 0
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it has been so for too long."""
+        return self._in_a_row >= _COLLAPSED_STEPS
+
+    @property
+    def may_save(self) -> bool:
+        """Whether the network of now may replace the last one that was good."""
+        return self._share_is_sound
+
+    def see(self, effective: float, of_this_step: float) -> None:
+        """Take up the classes in effect, smoothed over steps and of one step alone."""
+        self._in_a_row = self._in_a_row + 1 if effective < self._least else 0
+        self._share_is_sound = of_this_step >= self._least  # the smoothed usage would notice too late
 
 
 class QualityWatch:

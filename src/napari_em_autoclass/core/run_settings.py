@@ -69,6 +69,10 @@ class TrainingSettings(Settings):
     checkpoint_every_s: float = Field(5.0, gt=0, le=3600, json_schema_extra={"step": 1.0, "unit": "s"})
     """Time between two saves of the run."""
 
+    def used(self, step: int, elapsed_s: float) -> float:
+        """Return how much of the budget is used by then: 0 at the beginning, 1 at the end."""
+        return step / self.steps if self.steps is not None else elapsed_s / (self.seconds or 1.0)
+
     @model_validator(mode="after")
     def _one_budget(self) -> TrainingSettings:
         if (self.seconds is None) == (self.steps is None):

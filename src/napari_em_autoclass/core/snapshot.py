@@ -10,6 +10,8 @@ from napari_em_autoclass.core.classifier.split_classifier import SplitClassifier
 from napari_em_autoclass.core.tiling import TileGrid, classify_tile
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from napari_em_autoclass.core.events import ViewRequest
@@ -17,7 +19,11 @@ if TYPE_CHECKING:
     from napari_em_autoclass.core.volume import Volume
     from napari_em_autoclass.core.working import WorkingVolume
 
-__all__ = ["ViewMap", "classify_view", "middle_view"]
+__all__ = ["Abandoned", "ViewMap", "classify_view", "middle_view"]
+
+
+class Abandoned(Exception):
+    """Nobody wants the map any more that was being made."""
 
 
 class ViewMap(NamedTuple):
@@ -36,12 +42,23 @@ def middle_view(volume: Volume) -> ViewRequest:
     return ViewRequest(depth // 2, 0, height, 0, width)
 
 
-def classify_view(classifier: Classifier, working: WorkingVolume, n_classes: int, view: ViewRequest) -> ViewMap:
+def classify_view(
+    classifier: Classifier,
+    working: WorkingVolume,
+    n_classes: int,
+    view: ViewRequest,
+    is_wanted: Callable[[], bool] | None = None,
+) -> ViewMap:
     """Return the class map of the part of a section that `view` asks for, on the voxel grid.
 
     Where the classifier knows of splits, their parts stand in place of the class; `n_classes` is K all the same, since
     tiles, and with them the classes, must not change with a split.  A request that reaches outside the volume is
     answered for the part inside, at its place; the rest is 0.
+
+    Raises
+    ------
+    Abandoned
+        If `is_wanted`, asked before each tile, says no.
     """
     height, width = view.y1 - view.y0, view.x1 - view.x0
     prob_classes = tuple(k for k in view.prob_classes if 1 <= k <= _highest_id(classifier, n_classes))
@@ -59,6 +76,8 @@ def classify_view(classifier: Classifier, working: WorkingVolume, n_classes: int
             or (x + grid.width) * fx <= view.x0
         ):
             continue
+        if is_wanted is not None and not is_wanted():
+            raise Abandoned
         tile = classify_tile(classifier, working, grid, (z, y, x), prob_classes)
         y0, y1 = max(tile.box.y0, view.y0), min(tile.box.y1, view.y1)
         x0, x1 = max(tile.box.x0, view.x0), min(tile.box.x1, view.x1)

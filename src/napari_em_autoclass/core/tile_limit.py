@@ -22,6 +22,11 @@ class TileLimit:
         self._device = device
         self._most: int | None = None
 
+    @property
+    def most(self) -> int | None:
+        """The most tiles a step may have, None while there is no limit."""
+        return self._most
+
     def within(self, settings: RunSettings) -> RunSettings:
         """Return `settings` with no more tiles per step than fit."""
         if self._most is None or settings.training.tiles_per_step <= self._most:

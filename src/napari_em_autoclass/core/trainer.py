@@ -31,10 +31,11 @@ from napari_em_autoclass.core.events import (
 )
 from napari_em_autoclass.core.learner import Learner, StepOut
 from napari_em_autoclass.core.model import Model, fingerprint, working_volume
-from napari_em_autoclass.core.quality_watch import QualityWatch
+from napari_em_autoclass.core.quality_watch import CollapseWatch, QualityWatch
+from napari_em_autoclass.core.run_log import RunLog
 from napari_em_autoclass.core.run_settings import refuse_fixed_changes
 from napari_em_autoclass.core.scores.label_free import effective_classes
-from napari_em_autoclass.core.snapshot import classify_view, middle_view
+from napari_em_autoclass.core.snapshot import Abandoned, classify_view, middle_view
 from napari_em_autoclass.core.tile_limit import TileLimit
 from napari_em_autoclass.core.working import WorkingVolume, bin_factors
 
@@ -50,8 +51,8 @@ __all__ = ["Trainer"]
 _PAUSE_S = 0.03
 # Pictures of the section in view take a fifth of the time at most, however large the section.
 _WAIT_PER_PICTURE = 4
-# Steps in a row with fewer than two classes in effect before a run is called collapsed.
-_COLLAPSED_STEPS = 50
+# After a stop a picture that is being made has so long: a large section would take seconds.
+_LAST_PICTURE_S = 0.5
 
 
 class Trainer:
@@ -83,12 +84,10 @@ class Trainer:
         self.device = choose_device(settings.device)
         self._volume = volume
         self._stop = False
+        self._stopped_at = 0.0
         self._progress = Progress()
         self._clock = Clock()
-        self._collapsed_for = 0
-        self._may_save = True
         self._tile_limit = TileLimit(self.device)
-        self._log_rows: list[dict[str, object]] = []
         if resume and run_dir is None:
             raise InputError("to resume, name the folder of the run")
         # Everything a user can get wrong is found here, before a folder is made.
@@ -102,11 +101,13 @@ class Trainer:
             self._working = WorkingVolume(volume, folder.normalisation, factors)
         learned = self._working.part(settings.learned_box(volume.shape_zyx), settings.skip_sections)
         self._learner = Learner(learned, settings, self.device)
+        self._collapse = CollapseWatch(settings.n_classes)
         self._quality = QualityWatch(learned, settings.classifier.context)
         self._resumes = folder is not None
         if folder is None and run_dir is not None:
             folder = RunFolder.create(run_dir, settings, volume, self._working.normalisation)
         self.folder = folder
+        self._log = RunLog(folder, folder.settings if folder is not None else settings)
 
     @property
     def settings(self) -> RunSettings:
@@ -126,7 +127,7 @@ class Trainer:
 
     def stop(self) -> None:
         """Ask the training to end after the current step; the run stays usable."""
-        self._stop = True
+        self._stop, self._stopped_at = True, time.perf_counter()
 
     def events(self) -> Generator[Event, None, None]:
         """Train, and say what happens; closing the generator saves the run and ends it.
@@ -169,7 +170,7 @@ class Trainer:
         else:
             self._learner.begin(self.settings)
         self._shown = self.view
-        yield self._snapshot(self._shown or middle_view(self._volume))
+        yield from self._snapshot(self._shown or middle_view(self._volume))
         yield from self._checkpoint()
 
     def _train(self) -> Iterator[Event]:
@@ -181,8 +182,8 @@ class Trainer:
             else:
                 self._clock.go_on()
                 yield from self._advance()
-            if self._collapsed_for >= _COLLAPSED_STEPS:
-                self._write_log()  # the curve that shows it
+            if self._collapse.is_final:
+                self._log.write()  # the curve that shows it
                 yield self._ended("collapsed")
                 return
             view = self.view
@@ -190,18 +191,19 @@ class Trainer:
             is_due = pictures.is_due(wait_s) and not self.is_paused
             if view is not None and (view != self._shown or is_due):
                 self._shown = view
-                yield self._snapshot(view)
+                yield from self._snapshot(view)
                 pictures.restart()
-            if saves.is_due(self.settings.training.checkpoint_every_s) and self._may_save and not self.is_paused:
+            may_save = self._collapse.may_save and not self.is_paused
+            if may_save and saves.is_due(self.settings.training.checkpoint_every_s):
                 yield from self._checkpoint()
                 saves.restart()
         if not self._stop:
             yield from self._settled()
         yield from self._checkpoint()
-        last = self._snapshot(self.view or middle_view(self._volume))
-        if self.folder is not None:
-            self.folder.save_snapshot(last.view, last.classes)
-        yield last
+        for last in self._snapshot(self.view or middle_view(self._volume)):
+            if self.folder is not None:
+                self.folder.save_snapshot(last.view, last.classes)
+            yield last
         yield self._ended("stopped" if self._stop else "finished")
 
     def _settled(self) -> Iterator[Event]:
@@ -229,10 +231,10 @@ class Trainer:
                 said.append(self._reclustered(afresh=False))
             out = learner.step(self._tile_limit.within(settings), step, fraction)
             self._progress = self._progress.replace(step=step + 1, elapsed_s=self._clock.elapsed())
-            said.append(self._step_done(out, fraction))
+            said += self._log.add(self._step_done(out, fraction), settings)
         except torch.OutOfMemoryError:
             learner.optimiser.zero_grad(set_to_none=True)
-            said.append(Notice(self.run_id, self._tile_limit.halve(self.settings)))
+            said.append(Notice(self.run_id, self._tile_limit.halve(self.settings), self._tile_limit.most))
         # Said only now: whoever closes at one of these events must not leave half a step to be resumed.
         yield from said
 
@@ -243,45 +245,46 @@ class Trainer:
 
     def _step_done(self, out: StepOut, fraction: float) -> StepDone:
         effective = effective_classes(np.array(out.usage))
-        # Of two or three classes one may well be most of the tissue.
-        least = min(2.0, 1 + (self.settings.n_classes - 1) / 7)
-        self._collapsed_for = self._collapsed_for + 1 if effective < least else 0
-        self._may_save = effective_classes(np.array(out.share)) >= least  # the smoothed usage would notice too late
+        self._collapse.see(effective, effective_classes(np.array(out.share)))
         when = (self._progress.step, fraction, self._progress.elapsed_s)
-        done = StepDone(self.run_id, *when, tuple(out.terms.items()), out.total, effective, out.usage, out.skill)
-        self._log_rows.append(done.log_row())
-        return done
+        return StepDone(self.run_id, *when, tuple(out.terms.items()), out.total, effective, out.usage, out.skill)
 
     # --- memory, pictures, saving ------------------------------------------------------------------------------------
 
-    def _snapshot(self, view: ViewRequest) -> SnapshotTaken:
+    def _snapshot(self, view: ViewRequest) -> Iterator[SnapshotTaken]:
+        """Yield the map of a view; nothing if that took too long for a run that was stopped."""
         since = time.perf_counter()
-        found = classify_view(self._learner.classifier.eval(), self._working, self.settings.n_classes, view)
+        classifier, n_classes = self._learner.classifier.eval(), self.settings.n_classes
+        try:
+            found = classify_view(classifier, self._working, n_classes, view, self._has_time)
+        except Abandoned:
+            return
         self._picture_s = time.perf_counter() - since
-        return SnapshotTaken(self.run_id, self._progress.step, self._progress.stage, view, *found)
+        yield SnapshotTaken(self.run_id, self._progress.step, self._progress.stage, view, *found)
+
+    def _has_time(self) -> bool:
+        return not self._stop or time.perf_counter() < self._stopped_at + _LAST_PICTURE_S
 
     def _checkpoint(self) -> Iterator[Event]:
+        if not self._stop:  # it would take a second or two
+            for measured in self._quality.events(self.run_id, self._progress.step, self._learner.classifier):
+                self._log.note(measured)
+                yield measured
         if self._save() and self.folder is not None:
             yield CheckpointSaved(self.run_id, self._progress.step, str(self.folder.path))
-        yield from self._quality.events(self.run_id, self._progress.step, self._learner.classifier)
 
     def _save(self) -> bool:
         """Store the run; return whether there is a folder to store it in."""
-        if self.folder is None or self._collapsed_for:  # a collapsed network must not replace the last good one
+        if self.folder is None or self._collapse.is_under_way:  # a collapsed network must not replace the last good one
             return False
-        if not self._log_rows and self._progress.step and self._progress.stage != "done":
+        if not len(self._log) and self._progress.step and self._progress.stage != "done":
             return False
         if self.folder.settings != self.settings:
             self.folder.save_settings(self.settings)
         # The log first: rows beyond the weights are cut off on resuming, missing rows could not be made up.
-        self._write_log()
+        self._log.write()
         self.folder.save_weights(self._learner.tensors(), self._progress)
         return True
-
-    def _write_log(self) -> None:
-        rows, self._log_rows = self._log_rows, []
-        if self.folder is not None:
-            self.folder.append_log(rows)
 
     def _ended(self, reason: str) -> RunEnded:
         message = {
@@ -294,7 +297,4 @@ class Trainer:
 
     def _fraction(self) -> float:
         """Return how much of the budget is used, 0 to 1."""
-        training = self.settings.training
-        if training.steps is not None:
-            return self._progress.step / training.steps
-        return self._clock.elapsed() / (training.seconds or 1.0)
+        return self.settings.training.used(self._progress.step, self._clock.elapsed())
