@@ -53,30 +53,43 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TileGrid:
-    """Tiles of `height` x `width` working pixels that cover sections of `shape_yx`, each seen with `halo` around."""
+    """Tiles of `height` x `width` working pixels that cover sections of `shape_yx`, each seen with `halo` around.
+
+    The last of a row or column is as large as what is left, in steps of `stride`.
+    """
 
     shape_yx: tuple[int, int]
     height: int
     width: int
     halo: int
+    stride: int = 1
 
     @classmethod
     def fit(cls, working: WorkingVolume, classifier: Classifier, n_classes: int) -> TileGrid:
-        """Return the grid for a volume and a model: evenly sized tiles, bounded in memory."""
+        """Return the grid for a volume and a model: tiles bounded in memory.
+
+        Their sides are powers of two where there are several, so that blocks of whole tiles are whole chunks too.
+        """
         stride = classifier.stride
         # One more pixel, because enlarging to voxels interpolates between neighbours.
         halo = -(-(classifier.radius_px + 1) // stride) * stride
         voxels = working.factors_yx[0] * working.factors_yx[1]
-        limit = min(_MAX_TILE_PX, max(32, int((_MAX_NUMBERS / (n_classes * voxels)) ** 0.5)))
+        fitting = int((_MAX_NUMBERS / (n_classes * voxels)) ** 0.5)
+        limit = min(_MAX_TILE_PX, max(32, 1 << (fitting.bit_length() - 1) if fitting else 0))
         _, rows, columns = working.shape_zyx
-        height, width = (-(-n // -(-n // limit) // stride) * stride for n in (rows, columns))
-        return cls((rows, columns), height, width, halo)
+        height, width = (-(-min(n, limit) // stride) * stride for n in (rows, columns))
+        return cls((rows, columns), height, width, halo, stride)
 
     def corners(self) -> Iterator[tuple[int, int]]:
         """Yield the top left corner of each tile, row by row."""
         for y in range(0, self.shape_yx[0], self.height):
             for x in range(0, self.shape_yx[1], self.width):
                 yield y, x
+
+    def size_at(self, y: int, x: int) -> tuple[int, int]:
+        """Return height and width of the tile whose top left corner is (y, x)."""
+        height, width = (-(-n // self.stride) * self.stride for n in (self.shape_yx[0] - y, self.shape_yx[1] - x))
+        return min(height, self.height), min(width, self.width)
 
 
 class TileResult(NamedTuple):
@@ -113,19 +126,20 @@ def classify_tile(
     z, y, x = place
     fy, fx = working.factors_yx
     halo = grid.halo
-    box = Box(z, z + 1, y - halo, y + grid.height + halo, x - halo, x + grid.width + halo)
+    height, width = grid.size_at(y, x)
+    box = Box(z, z + 1, y - halo, y + height + halo, x - halo, x + width + halo)
     image = working.read_with_context(box, classifier.context)  # (C, H + 2 halo, W + 2 halo)
     logits = classifier(
         torch.from_numpy(image)[None].to(_device_of(classifier))
     ).float()  # (1, K, H + 2 halo, W + 2 halo)
     if (fy, fx) != (1, 1):
-        logits = logits[..., halo - 1 : halo + grid.height + 1, halo - 1 : halo + grid.width + 1]
+        logits = logits[..., halo - 1 : halo + height + 1, halo - 1 : halo + width + 1]
         logits = interpolate(logits, scale_factor=(float(fy), float(fx)), mode="bilinear", align_corners=False)
         logits = logits[..., fy:-fy, fx:-fx]
     else:
         logits = logits[..., halo:-halo, halo:-halo]
     depth, rows, columns = working.volume.shape_zyx
-    box = Box(z, z + 1, y * fy, (y + grid.height) * fy, x * fx, (x + grid.width) * fx).clipped((depth, rows, columns))
+    box = Box(z, z + 1, y * fy, (y + height) * fy, x * fx, (x + width) * fx).clipped((depth, rows, columns))
     logits = logits[0, :, : box.shape[1], : box.shape[2]]
     if isinstance(classifier, SplitClassifier):
         ids, top, probs = classifier.tell_apart(logits)
