@@ -1,7 +1,12 @@
-"""How late the event loop is while the dock trains: one line of JSON, times in ms.
+"""How long the window keeps the user waiting: one line of JSON per scenario, then a table; times in ms.
 
-A timer that should fire every 5 ms notes how late it fires, in a shown napari window with a 30 x 512 x 512 stack, while
-sections are scrolled through every half second.  Run it on a display (or under Xvfb): ``python benchmarks/latency.py``.
+Three scenarios, each in a process of its own, with sections of 2048 x 2048 in a window of 1400 x 900:
+
+- "napari alone": the same stack and a labels layer, without dock or training: what napari itself costs;
+- "training": the dock learns on the processor; event-loop delay, section changes, refreshes of the class map, Stop;
+- "254 classes": edits in the list of classes beside a filled class map of 100 sections, each until it was painted.
+
+Run it on a display (or under Xvfb): ``python benchmarks/latency.py [--only training] [--seconds 40]``.
 """
 
 from __future__ import annotations
@@ -9,96 +14,58 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import tempfile
-import time
-from pathlib import Path
+import subprocess
+import sys
+from typing import Any
 
-import numpy as np
-
-_INTERVAL_MS = 5
+_SCENARIOS = ("napari alone", "training", "254 classes")
 
 
 def main() -> None:
-    """Train for a while and print the percentiles of the delay."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=30.0)
-    parser.add_argument("--idle", action="store_true", help="do not train: the delay of napari alone")
+    """Run the scenarios and print what they measured."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=40.0, help="of scrolling, and half as long at rest")
+    parser.add_argument("--repeats", type=int, default=5, help="of each edit")
+    parser.add_argument("--only", choices=_SCENARIOS)
+    parser.add_argument("--idle", action="store_const", const=_SCENARIOS[0], dest="only", help="napari alone only")
+    parser.add_argument("--here", action="store_true", help="in this process, as for a profiler; needs --only")
     options = parser.parse_args()
     os.environ.setdefault("NAPARI_CONFIG", "")
-
-    import napari
-    from qtpy.QtCore import QTimer
-
-    from napari_em_autoclass.core.phantom import make_phantom
-    from napari_em_autoclass.gui.dock import AutoclassDock
-    from napari_em_autoclass.gui.wishes import Wishes
-
-    made = make_phantom((30, 512, 512), "sstem", seed=0)
-    viewer = napari.Viewer()
-    viewer.add_image(made.raw, name="phantom", scale=made.voxel_size_nm, units=("nm",) * 3)
-    dock = AutoclassDock(viewer)
-    viewer.window.add_dock_widget(dock, name="EM Autoclass", area="right")
-    delays: list[float] = []
-    steps: list[int] = [0]
-    due = [0.0]
-
-    def tick() -> None:
-        now = time.perf_counter()
-        if due[0]:
-            delays.append(1000 * max(0.0, now - due[0]))
-        due[0] = now + _INTERVAL_MS / 1000
-        timer.start(_INTERVAL_MS)
-
-    timer = QTimer()
-    timer.setSingleShot(True)
-    timer.setTimerType(timer.timerType().PreciseTimer)
-    timer.timeout.connect(tick)
-    scroll = QTimer()
-    scroll.timeout.connect(lambda: viewer.dims.set_current_step(0, (int(viewer.dims.current_step[0]) + 1) % 30))
-    dock.session.happened.connect(lambda event: steps.__setitem__(0, max(steps[0], getattr(event, "step", 0))))
-
-    def measure() -> None:
-        delays.clear()
-        timer.start(_INTERVAL_MS)
-        scroll.start(500)
-        QTimer.singleShot(int(1000 * options.seconds), end)
-
-    def end() -> None:
-        timer.stop()  # closing waits for the last step, which is no latency of the dock
-        viewer.close()
-
-    with tempfile.TemporaryDirectory() as folder:
-        if options.idle:
-            QTimer.singleShot(1000, measure)
-        else:
-            dock.session.start(Wishes(seconds=10 * options.seconds), Path(folder) / "run")
-            # From the first step on; the start (imports, first sketch) is what first_map.py measures.
-            started: list[bool] = []
-
-            def on_event(event: object) -> None:
-                if type(event).__name__ == "StepDone" and not started:
-                    started.append(True)
-                    measure()
-
-            dock.session.happened.connect(on_event)
-        napari.run()
-    late = np.percentile(delays, (50, 90, 95, 99, 100)).round(1).tolist()
-    click = _wait_of_a_click(np.asarray(delays))
-    names = ("p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms")
-    result = {"benchmark": "latency", "training": not options.idle, "n": len(delays), "steps": steps[0]}
-    figures = {**dict(zip(names, late, strict=True)), "click_p95_ms": click}
-    print(json.dumps({**result, **figures, "cpu_count": os.cpu_count()}))
+    if options.here:
+        print(json.dumps(measure(options.only, options.seconds, options.repeats)), flush=True)
+        return
+    found = []
+    for name in _SCENARIOS if options.only is None else (options.only,):
+        rest = ("--seconds", str(options.seconds), "--repeats", str(options.repeats))
+        command = (sys.executable, __file__, "--here", "--only", name, *rest)
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+        print(done.stdout.strip().splitlines()[-1], flush=True)
+        found.append(json.loads(done.stdout.strip().splitlines()[-1]))
+    for line in table(found):
+        print(line)
 
 
-def _wait_of_a_click(delays_ms: np.ndarray) -> float:
-    """Return what 95 % of clicks at random moments would wait at most.
+def measure(name: str, seconds: float, repeats: int) -> dict[str, Any]:
+    """Return the figures of one scenario."""
+    if name == "254 classes":
+        from _latency_classes import measure_classes
 
-    The percentile over timer ticks is kinder: a pause of half a second counts as one tick there, as many clicks here.
-    """
-    total = (delays_ms + _INTERVAL_MS).sum()
-    waits = np.linspace(0, delays_ms.max(), 4000)
-    share_above = np.array([np.maximum(delays_ms - wait, 0).sum() for wait in waits]) / total
-    return round(float(waits[int(np.argmax(share_above <= 0.05))]), 1)
+        return measure_classes(repeats)
+    from _latency_training import measure_alone, measure_training
+
+    return measure_alone(seconds) if name == "napari alone" else measure_training(seconds)
+
+
+def table(found: list[dict[str, Any]]) -> list[str]:
+    """Return the distributions as lines of a table."""
+    lines = [f"{'':44} {'n':>6} {'p50':>7} {'p95':>7} {'p99':>7} {'max':>7}"]
+    for result in found:
+        rows = {k: v for k, v in result.items() if isinstance(v, dict) and "n" in v}
+        rows |= result.get("edits_ms", {})
+        for name, figures in rows.items():
+            numbers = " ".join(f"{figures.get(key, float('nan')):7.1f}" for key in ("p50", "p95", "p99", "max"))
+            lines.append(f"{result['scenario']:14} {name:29} {figures['n']:6} {numbers}")
+    return lines
 
 
 if __name__ == "__main__":
