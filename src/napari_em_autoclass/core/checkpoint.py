@@ -2,9 +2,11 @@
 
 ``run.json``            settings, volume, normalisation, versions; written when the run begins or its settings change
 ``weights.safetensors`` everything learned, with the progress in its header, so that both are always of one moment
-``classes.json``        names, colours and merges with their history
+``weights.previous.safetensors``  the same of an earlier step, to go back to
+``classes.json``        names, colours and merges with their history; ``classes.previous.json`` before the last edit
 ``log.jsonl``           one line per step
 ``snapshot/``           the last class map of a section, as a picture in numbers
+``run.lock``            who writes here now; left behind by a crash, see `run_lock`
 
 Every file is written beside its place, flushed to disk and renamed, so a reader sees the old or the new one, never
 half.  Nothing is pickled.
@@ -13,23 +15,27 @@ half.  Nothing is pickled.
 from __future__ import annotations
 
 import json
-import os
 import platform
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import ValidationError
 
+from napari_em_autoclass.core.class_file import mend_history, read_history, save_history
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.history import History
+from napari_em_autoclass.core.migrations import SCHEMA_VERSIONS, migrated
 from napari_em_autoclass.core.model import Model, empty_classifiers, fingerprint, load_weights
 from napari_em_autoclass.core.normalise import Normalisation
-from napari_em_autoclass.core.run_settings import SCHEMA_VERSION, RunSettings
+from napari_em_autoclass.core.run_files import append_lines, read_json, remove_leftovers, write_atomically
+from napari_em_autoclass.core.run_lock import RunLock, was_left_behind
+from napari_em_autoclass.core.run_settings import RunSettings
 from napari_em_autoclass.core.settings import Settings, first_problem
+from napari_em_autoclass.core.weights_file import WEIGHTS_NAME, Progress, read_progress, read_weights, write_weights
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,14 +59,11 @@ class VolumeRecord(Settings):
     voxel_size_nm: tuple[float, float, float]
     fingerprint: str
 
-
-class Progress(Settings):
-    """How far a run has come when its weights were saved."""
-
-    step: int = 0
-    elapsed_s: float = 0.0
-    stage: Literal["first sketch", "learning", "done"] = "first sketch"
-    has_classes: bool = False
+    @classmethod
+    def of(cls, volume: Volume) -> VolumeRecord:
+        """Return the record of `volume`."""
+        known = {name: getattr(volume, name) for name in ("name", "source", "shape_zyx", "voxel_size_nm")}
+        return cls(dtype=volume.dtype.str, fingerprint=fingerprint(volume), **known)
 
 
 @dataclass
@@ -71,39 +74,38 @@ class RunFolder:
     ----------
     path : the folder
     settings, volume, normalisation : as stored in ``run.json``
+    lock : held by who trains; without it nothing but the classes may be written
     """
 
     path: Path
     settings: RunSettings
     volume: VolumeRecord
     normalisation: Normalisation
+    lock: RunLock | None = field(default=None, compare=False)
 
     @classmethod
     def create(cls, path: Path, settings: RunSettings, volume: Volume, normalisation: Normalisation) -> RunFolder:
-        """Make a new run folder.
+        """Make a new run folder, locked for who made it.
 
         Raises
         ------
         InputError
-            If the folder already holds a run, or can't be written.
+            If the folder already holds a run, can't be written, or somebody else is just making one there.
         """
-        if (path / "run.json").exists():
-            raise InputError(f"{path} already holds a run; choose another folder, or resume it")
-        record = VolumeRecord(
-            name=volume.name,
-            source=volume.source,
-            shape_zyx=volume.shape_zyx,
-            dtype=volume.dtype.str,
-            voxel_size_nm=volume.voxel_size_nm,
-            fingerprint=fingerprint(volume),
-        )
-        folder = cls(path, settings, record, normalisation)
+        folder = cls(path, settings, VolumeRecord.of(volume), normalisation)
         was_there = path.exists()
         try:
-            (path / "snapshot").mkdir(parents=True, exist_ok=True)
+            if not (path / "run.json").exists():
+                (path / "snapshot").mkdir(parents=True, exist_ok=True)
+                folder.take_lock()
+            # Looked for again: now nobody else can make one.
+            if (path / "run.json").exists():
+                folder.release_lock()
+                raise InputError(f"{path} already holds a run; choose another folder, or resume it")
             folder.save_settings(settings)
             folder.save_history(History.of(ClassMap.fresh(settings.n_classes)))
         except OSError as error:
+            folder.release_lock()
             _remove_what_was_begun(path, keeps_folder=was_there)
             raise InputError(f"can't write to {path} ({error.strerror or error}); choose another folder") from error
         return folder
@@ -117,12 +119,8 @@ class RunFolder:
         InputError
             If it is none, is damaged, or was written by another version of the program.
         """
-        content = _read_json(path / "run.json", f"{path} is not a run folder (no readable run.json)")
-        version = content.get("schema_version")
-        if version != SCHEMA_VERSION:
-            raise InputError(
-                f"{path} has run schema {version}, this program reads {SCHEMA_VERSION}; use the version that wrote it"
-            )
+        content = read_json(path / "run.json", f"{path} is not a run folder (no readable run.json)")
+        content = migrated("run", content, str(path / "run.json"))
         try:
             return cls(
                 path,
@@ -138,7 +136,7 @@ class RunFolder:
         """Store `settings`, with everything else that run.json holds."""
         self.settings = settings
         content = {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": SCHEMA_VERSIONS["run"],
             "settings": settings.model_dump(mode="json"),
             "volume": self.volume.model_dump(mode="json"),
             "normalisation": self.normalisation.model_dump(mode="json"),
@@ -147,13 +145,41 @@ class RunFolder:
         }
         write_atomically(self.path / "run.json", json.dumps(content, indent=1).encode())
 
+    # --- who writes --------------------------------------------------------------------------------------------------
+
+    def take_lock(self) -> None:
+        """Become the one who writes, until `release_lock`, and clear away what a killed writer left half written.
+
+        Raises
+        ------
+        InputError
+            If somebody else writes here.
+        OSError
+            If the folder can't be written to.
+        """
+        if self.lock is None:
+            self.lock = RunLock.take(self.path)
+            remove_leftovers(self.path)
+
+    def release_lock(self) -> None:
+        """Let others write."""
+        if self.lock is not None:
+            self.lock.release()
+            self.lock = None
+
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether a training here was killed, or crashed, with something learned and something left to learn."""
+        try:
+            return was_left_behind(self.path) and read_progress(self.path / WEIGHTS_NAME).stage != "done"
+        except InputError:
+            return False
+
     # --- weights -----------------------------------------------------------------------------------------------------
 
     def save_weights(self, tensors: dict[str, Tensor], progress: Progress) -> None:
         """Store everything learned, with `progress` in the file's header."""
-        from safetensors.torch import save  # noqa: PLC0415
-
-        write_atomically(self.path / "weights.safetensors", save(tensors, {"progress": progress.model_dump_json()}))
+        write_weights(self.path / WEIGHTS_NAME, tensors, progress)
 
     def load_weights(self) -> tuple[dict[str, Tensor], Progress]:
         """Return what `save_weights` stored.
@@ -163,19 +189,10 @@ class RunFolder:
         InputError
             If nothing was saved yet, or the file is damaged.
         """
-        from safetensors import safe_open  # noqa: PLC0415
-
-        path = self.path / "weights.safetensors"
+        path = self.path / WEIGHTS_NAME
         if not path.exists():
-            raise InputError(f"{self.path} has no weights yet; the run ended before its first checkpoint, train again")
-        try:
-            with safe_open(path, framework="pt") as file:
-                progress = Progress.model_validate_json(file.metadata()["progress"])
-                return {name: file.get_tensor(name) for name in file.keys()}, progress
-        except Exception as error:
-            raise InputError(
-                f"{path} is damaged ({type(error).__name__}); restore it from a backup or train again"
-            ) from error
+            raise InputError(f"{self.path} has no weights yet; train it by em-autoclass train --resume")
+        return read_weights(path)
 
     def model(self, device: str = "cpu") -> Model:
         """Return the classifier of the last checkpoint, ready to use.
@@ -201,9 +218,13 @@ class RunFolder:
 
     # --- classes, log, snapshot --------------------------------------------------------------------------------------
 
-    def save_history(self, history: History) -> None:
-        """Store names, colours and merges, and the way they came about."""
-        write_atomically(self.path / "classes.json", json.dumps(history.to_json(), indent=1).encode())
+    def save_history(self, history: History) -> History:
+        """Store names, colours and merges, and return them with their new revision; errors as `class_file` says."""
+        return save_history(self.path, history)
+
+    def mend_history(self) -> str:
+        """See to it that there are names that can be read; return what was done, "" if nothing was wrong."""
+        return mend_history(self.path, self.settings.n_classes)
 
     @property
     def history(self) -> History:
@@ -214,13 +235,11 @@ class RunFolder:
         InputError
             If classes.json is missing or damaged.
         """
-        path = self.path / "classes.json"
-        return History.from_json(_read_json(path, f"{path} is missing or damaged; delete it to start with fresh names"))
+        return read_history(self.path)
 
     def append_log(self, rows: Iterable[dict[str, Any]]) -> None:
         """Add one line per row to the log."""
-        with (self.path / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
+        append_lines(self.path / "log.jsonl", [json.dumps(row) + "\n" for row in rows])
 
     def log(self) -> list[dict[str, Any]]:
         """Return the rows of the log; a last line cut short by a crash is left out."""
@@ -245,19 +264,6 @@ class RunFolder:
         write_atomically(self.path / "snapshot" / "latest.npz", buffer.getvalue())
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write `content` to `path` so that a reader, or a crash, sees the old file or the new one, never half of it."""
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def _remove_what_was_begun(path: Path, *, keeps_folder: bool) -> None:
     """Leave no half run behind, which the next attempt would take for a whole one."""
     for name in ("run.json", "classes.json"):
@@ -266,16 +272,6 @@ def _remove_what_was_begun(path: Path, *, keeps_folder: bool) -> None:
     for folder in (path / "snapshot", *(() if keeps_folder else (path,))):
         with suppress(OSError):  # somebody else's files stay, and their folder
             folder.rmdir()
-
-
-def _read_json(path: Path, complaint: str) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(complaint) from error
-    if not isinstance(content, dict):
-        raise InputError(complaint)
-    return content
 
 
 def _versions() -> dict[str, str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from dataclasses import dataclass, field, replace
+from operator import index
+from typing import TYPE_CHECKING, Any, Self
 
-from napari_em_autoclass.core.errors import InputError, require_schema
+from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.migrations import SCHEMA_VERSIONS, migrated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
     from napari_em_autoclass.core.split import Split
 
 __all__ = ["History"]
-
-_SCHEMA_VERSION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +27,13 @@ class History:
     past : older class maps, oldest first
     present : the one that shows
     future : what `redo` brings back, next first
+    revision : of the file it was read from; edits don't change it, see `class_file`
     """
 
     past: tuple[ClassMap, ...]
     present: ClassMap
     future: tuple[ClassMap, ...] = ()
+    revision: int = field(default=0, compare=False)
 
     @classmethod
     def of(cls, class_map: ClassMap) -> Self:
@@ -66,6 +68,10 @@ class History:
             return self
         return replace(self, past=(*self.past, self.present), present=self.future[0], future=self.future[1:])
 
+    def on_top_of(self, theirs: History) -> History:
+        """Return what another program made of the classes, with this present as one more step that can be undone."""
+        return theirs.do(self.present)
+
     def permuted(self, new_to_old: Sequence[int]) -> Self:
         """Carry every step over to re-made classes, so that undo never speaks of the old ids.
 
@@ -87,7 +93,8 @@ class History:
         own = {"past": stored[:n_past], "present": stored[n_past], "future": stored[n_past + 1 :]}
         # Each split once: its centres are hundreds of numbers, and every later step has it too.
         return {
-            "schema_version": _SCHEMA_VERSION,
+            "schema_version": SCHEMA_VERSIONS["classes"],
+            "revision": self.revision,
             **own,
             **({"splits": [s.to_json() for s in splits]} if splits else {}),
         }
@@ -103,8 +110,9 @@ class History:
         """
         from napari_em_autoclass.core.class_map import ClassMap  # here, since `class_map` offers `History` too
 
-        require_schema(stored, _SCHEMA_VERSION, "classes.json")
+        stored = migrated("classes", stored, "classes.json")
         try:
+            revision = index(stored.get("revision", 0))
             splits = stored.get("splits", [])
             past = tuple(ClassMap.from_json(_with_splits(class_map, splits)) for class_map in stored["past"])
             future = tuple(ClassMap.from_json(_with_splits(class_map, splits)) for class_map in stored["future"])
@@ -113,7 +121,7 @@ class History:
             raise InputError(f"classes.json is damaged ({type(error).__name__}: {error}); restore it") from error
         if {class_map.n_classes for class_map in (*past, *future)} - {present.n_classes}:
             raise InputError("classes.json is damaged: its steps differ in their number of classes; restore it")
-        return cls(past, present, future)
+        return cls(past, present, future, revision)
 
 
 def _with_numbers(class_map: ClassMap, splits: Sequence[Split]) -> dict[str, Any]:
