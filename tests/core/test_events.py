@@ -10,11 +10,13 @@ import pytest
 from napari_em_autoclass.core import events
 
 VIEW = events.ViewRequest(z=2, y0=0, y1=4, x0=0, x1=6, prob_classes=(3,), serial=5)
+CUT = events.CutRequest(z0=0, z1=9, y0=3, y1=4, x0=0, x1=6, prob_classes=(3,), serial=6)
 GREY = np.full((4, 6), 7, np.uint8)
 EXAMPLES: list[typing.Any] = [
     events.RunStarted("r1", 20, "cpu", "no GPU", (50.0, 4.0, 4.0), (8.0, 8.0), (30, 512, 512)),
     events.StepDone("r1", 3, 0.1, 2.5, (("balance", 0.4),), 0.4, 7.5, (0.5, 0.5)),
     events.SnapshotTaken("r1", 3, "learning", VIEW, GREY, GREY, ((3, GREY),)),
+    events.CutTaken("r1", 3, "learning", CUT, (0,), (0, 0), GREY[None], GREY[None], ((3, GREY[None]),)),
     events.ClassesRemade("r1", 20, (1.0, 0.9)),
     events.CheckpointSaved("r1", 20, "runs/r1"),
     events.QualityMeasured("r1", 20, 0.19),
@@ -42,7 +44,7 @@ def test_an_event_crosses_processes(event: typing.Any) -> None:
         assert same(getattr(back, field.name), getattr(event, field.name)), field.name
 
 
-@pytest.mark.parametrize("event", [*EXAMPLES, VIEW], ids=lambda event: type(event).__name__)
+@pytest.mark.parametrize("event", [*EXAMPLES, VIEW, CUT], ids=lambda event: type(event).__name__)
 def test_an_event_can_not_be_edited(event: typing.Any) -> None:
     field = dataclasses.fields(event)[0].name
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -14,6 +14,8 @@ from runs import CORNER, kinds_of, played, steps_of
 from napari_em_autoclass.core.checkpoint import RunFolder
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import (
+    CutRequest,
+    CutTaken,
     RunEnded,
     RunStarted,
     SnapshotTaken,
@@ -162,3 +164,34 @@ def test_the_number_of_threads_is_the_callers_again_at_the_end(
     before = torch.get_num_threads()
     played(Trainer(volume, apply_setting(settings, "training.threads=3")))
     assert asked == [3, before]
+
+
+def test_a_cut_is_answered_piece_by_piece_while_learning_and_the_run_ends_as_ever(
+    volume: Volume, settings: RunSettings, tmp_path: Path
+) -> None:
+    trainer = Trainer(volume, settings, run_dir=tmp_path / "run")
+    depth, _, width = volume.shape_zyx
+    trainer.view = CutRequest(0, depth, 20, 21, 0, width, serial=3)
+    events = played(trainer)
+    cuts = [event for event in events if isinstance(event, CutTaken)]
+    assert isinstance(events[1], CutTaken)  # the first sketch
+    assert {z for cut in cuts for z in cut.sections} == set(range(depth))
+    assert all(cut.view.serial == 3 and cut.classes.min() >= 1 for cut in cuts)
+    assert kinds_of(events)[-2:] == ["SnapshotTaken", "RunEnded"]
+    assert len(steps_of(events)) == 10
+
+
+def test_a_paused_run_completes_the_cut(volume: Volume, settings: RunSettings, fake_time: Any) -> None:
+    trainer = Trainer(volume, settings)
+    running = trainer.events()
+    assert [type(event) for event in islice(running, 2)] == [RunStarted, SnapshotTaken]
+    trainer.is_paused = True
+    depth, height, _ = volume.shape_zyx
+    trainer.view = CutRequest(0, depth, 0, height, 30, 31)
+    seen: list[int] = []
+    while len(seen) < depth:
+        piece = next(running)
+        assert isinstance(piece, CutTaken)
+        seen += piece.sections
+    assert sorted(seen) == list(range(depth))
+    running.close()

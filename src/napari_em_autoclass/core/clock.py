@@ -35,9 +35,13 @@ class Timer:
     def __init__(self) -> None:
         self._last = time.perf_counter()
 
+    def seconds(self) -> float:
+        """Return the seconds since the start or the last `restart`."""
+        return time.perf_counter() - self._last
+
     def is_due(self, every_s: float) -> bool:
         """Return whether `every_s` seconds have passed since the start or the last `restart`."""
-        return time.perf_counter() - self._last >= every_s
+        return self.seconds() >= every_s
 
     def restart(self) -> None:
         """Begin to wait again."""

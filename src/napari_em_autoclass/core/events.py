@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckpointSaved",
     "ClassesRemade",
+    "CutRequest",
+    "CutTaken",
     "Event",
     "Notice",
     "QualityMeasured",
@@ -50,6 +52,29 @@ class ViewRequest:
     prob_classes: tuple[int, ...] = ()
     serial: int = 0
     splits: tuple[Split, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CutRequest:
+    """A plane across the sections that somebody looks at: one row (XZ) or one column (YZ) of each, half-open.
+
+    Either ``y1 == y0 + 1`` and the row is looked at, or ``x1 == x0 + 1`` and the column; the rest as in `ViewRequest`.
+    """
+
+    z0: int
+    z1: int
+    y0: int
+    y1: int
+    x0: int
+    x1: int
+    prob_classes: tuple[int, ...] = ()
+    serial: int = 0
+    splits: tuple[Split, ...] = ()
+
+    @property
+    def is_row(self) -> bool:
+        """Whether a row of each section is looked at, not a column."""
+        return self.y1 == self.y0 + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +137,27 @@ class SnapshotTaken:
     classes: NDArray[np.uint8]
     confidence: NDArray[np.uint8]
     probs: tuple[tuple[int, NDArray[np.uint8]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CutTaken:
+    """The class map of some sections of a cut, with the weights of now: the rest follows, coarse first, then fine.
+
+    `sections` (n,) are those answered; `corner_yx` is where their strips begin, which may be thicker than asked for;
+    `classes`, `confidence` and each of `probs` are (n, h, w) uint8, as in `SnapshotTaken`.  `is_complete` once all
+    sections have been answered at least once.
+    """
+
+    run_id: str
+    step: int
+    stage: Stage
+    view: CutRequest
+    sections: tuple[int, ...]
+    corner_yx: tuple[int, int]
+    classes: NDArray[np.uint8]
+    confidence: NDArray[np.uint8]
+    probs: tuple[tuple[int, NDArray[np.uint8]], ...] = ()
+    is_complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +230,7 @@ Event = (
     RunStarted
     | StepDone
     | SnapshotTaken
+    | CutTaken
     | ClassesRemade
     | CheckpointSaved
     | QualityMeasured

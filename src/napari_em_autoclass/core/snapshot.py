@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_em_autoclass.core.volume import Volume
     from napari_em_autoclass.core.working import WorkingVolume
 
-__all__ = ["Abandoned", "ViewMap", "classify_view", "middle_view"]
+__all__ = ["Abandoned", "ViewMap", "classify_view", "highest_id", "middle_view"]
 
 
 class Abandoned(Exception):
@@ -61,7 +61,7 @@ def classify_view(
         If `is_wanted`, asked before each tile, says no.
     """
     height, width = view.y1 - view.y0, view.x1 - view.x0
-    prob_classes = tuple(k for k in view.prob_classes if 1 <= k <= _highest_id(classifier, n_classes))
+    prob_classes = tuple(k for k in view.prob_classes if 1 <= k <= highest_id(classifier, n_classes))
     classes = np.zeros((height, width), np.uint8)
     confidence = np.zeros((height, width), np.uint8)
     probs = np.zeros((len(prob_classes), height, width), np.uint8)
@@ -89,6 +89,7 @@ def classify_view(
     return ViewMap(classes, confidence, tuple(zip(prob_classes, probs, strict=True)))
 
 
-def _highest_id(classifier: Classifier, n_classes: int) -> int:
+def highest_id(classifier: Classifier, n_classes: int) -> int:
+    """Return the highest id that `classifier` can answer with: K, or that of a part of a split class."""
     splits = classifier.splits if isinstance(classifier, SplitClassifier) else ()
     return max((n_classes, *(i for split in splits for i in split.ids)))

@@ -21,6 +21,8 @@ from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import (
     CheckpointSaved,
     ClassesRemade,
+    CutRequest,
+    CutTaken,
     Event,
     Notice,
     RunEnded,
@@ -31,11 +33,12 @@ from napari_em_autoclass.core.events import (
 )
 from napari_em_autoclass.core.learner import Learner, StepOut
 from napari_em_autoclass.core.model import Model, fingerprint, working_volume
+from napari_em_autoclass.core.pictures import Pictures
 from napari_em_autoclass.core.quality_watch import CollapseWatch, QualityWatch
 from napari_em_autoclass.core.run_log import RunLog
 from napari_em_autoclass.core.run_settings import refuse_fixed_changes
 from napari_em_autoclass.core.scores.label_free import effective_classes
-from napari_em_autoclass.core.snapshot import Abandoned, classify_view, middle_view
+from napari_em_autoclass.core.snapshot import Abandoned, middle_view
 from napari_em_autoclass.core.tile_limit import TileLimit
 from napari_em_autoclass.core.working import WorkingVolume, bin_factors
 
@@ -49,8 +52,6 @@ if TYPE_CHECKING:
 __all__ = ["Trainer"]
 
 _PAUSE_S = 0.03
-# Pictures of the section in view take a fifth of the time at most, however large the section.
-_WAIT_PER_PICTURE = 4
 # After a stop a picture that is being made has so long: a large section would take seconds.
 _LAST_PICTURE_S = 0.5
 
@@ -77,9 +78,7 @@ class Trainer:
     ) -> None:
         self.run_id = uuid.uuid4().hex[:12]
         self._settings = settings
-        self.view: ViewRequest | None = None
-        self._shown: ViewRequest | None = None
-        self._picture_s = 0.0
+        self.view: ViewRequest | CutRequest | None = None
         self.is_paused = False
         self.device = choose_device(settings.device)
         self._volume = volume
@@ -99,6 +98,7 @@ class Trainer:
         else:
             factors = bin_factors(volume.voxel_size_nm, settings.working_pixel_nm)
             self._working = WorkingVolume(volume, folder.normalisation, factors)
+        self._pictures = Pictures(self._working, settings.n_classes)
         learned = self._working.part(settings.learned_box(volume.shape_zyx), settings.skip_sections)
         self._learner = Learner(learned, settings, self.device)
         self._collapse = CollapseWatch(settings.n_classes)
@@ -169,12 +169,11 @@ class Trainer:
                 self._progress = self._progress.replace(stage="learning", has_classes=True)
         else:
             self._learner.begin(self.settings)
-        self._shown = self.view
-        yield from self._snapshot(self._shown or middle_view(self._volume))
+        yield from self._picture(self.view or middle_view(self._volume))
         yield from self._checkpoint()
 
     def _train(self) -> Iterator[Event]:
-        pictures, saves = Timer(), Timer()
+        saves = Timer()
         while not self._stop and self._fraction() < 1 and self.settings.terms:
             if self.is_paused:
                 self._clock.pause()
@@ -186,13 +185,9 @@ class Trainer:
                 self._log.write()  # the curve that shows it
                 yield self._ended("collapsed")
                 return
-            view = self.view
-            wait_s = max(self.settings.training.snapshot_every_s, _WAIT_PER_PICTURE * self._picture_s)
-            is_due = pictures.is_due(wait_s) and not self.is_paused
-            if view is not None and (view != self._shown or is_due):
-                self._shown = view
-                yield from self._snapshot(view)
-                pictures.restart()
+            view, every_s = self.view, self.settings.training.snapshot_every_s
+            if view is not None and self._pictures.is_due(view, every_s, is_paused=self.is_paused):
+                yield from self._picture(view)
             may_save = self._collapse.may_save and not self.is_paused
             if may_save and saves.is_due(self.settings.training.checkpoint_every_s):
                 yield from self._checkpoint()
@@ -200,8 +195,9 @@ class Trainer:
         if not self._stop:
             yield from self._settled()
         yield from self._checkpoint()
-        for last in self._snapshot(self.view or middle_view(self._volume)):
-            if self.folder is not None:
+        section = self.view if isinstance(self.view, ViewRequest) else middle_view(self._volume)
+        for last in self._picture(section):
+            if self.folder is not None and isinstance(last, SnapshotTaken):
                 self.folder.save_snapshot(last.view, last.classes)
             yield last
         yield self._ended("stopped" if self._stop else "finished")
@@ -251,16 +247,13 @@ class Trainer:
 
     # --- memory, pictures, saving ------------------------------------------------------------------------------------
 
-    def _snapshot(self, view: ViewRequest) -> Iterator[SnapshotTaken]:
-        """Yield the map of a view; nothing if that took too long for a run that was stopped."""
-        since = time.perf_counter()
-        classifier, n_classes = self._learner.classifier.eval(), self.settings.n_classes
+    def _picture(self, view: ViewRequest | CutRequest) -> Iterator[SnapshotTaken | CutTaken]:
+        """Yield the map of a view, or a piece of it; nothing if that took too long for a run that was stopped."""
+        of_run = (self.run_id, self._progress.step, self._progress.stage)
         try:
-            found = classify_view(classifier, self._working, n_classes, view, self._has_time)
+            yield self._pictures.take(self._learner.classifier.eval(), view, of_run, self._has_time)
         except Abandoned:
             return
-        self._picture_s = time.perf_counter() - since
-        yield SnapshotTaken(self.run_id, self._progress.step, self._progress.stage, view, *found)
 
     def _has_time(self) -> bool:
         return not self._stop or time.perf_counter() < self._stopped_at + _LAST_PICTURE_S

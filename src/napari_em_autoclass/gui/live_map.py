@@ -1,4 +1,4 @@
-"""An array that looks like a whole volume and holds only the sections somebody looked at.
+"""An array that looks like a whole volume and holds only the sections, and cuts across them, somebody looked at.
 
 napari shows any array-like with ``shape``, ``dtype`` and slicing.  So a class map that is known section by section is a
 layer from the first answer on, and its memory has an upper bound however large the stack.
@@ -6,12 +6,16 @@ layer from the first answer on, and its memory has an upper bound however large 
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_em_autoclass.core.volume import Box
+from napari_em_autoclass.gui.live_cut import LiveCut
 
 __all__ = ["LiveMap", "added"]
 
@@ -43,6 +47,9 @@ class _Frame:
 class LiveMap:
     """A (Z, Y, X) uint8 array-like, 0 wherever nothing was put; the least recently used patches are forgotten.
 
+    A plane across the sections that is read whole, such as ``live[:, 7]``, also shows what was put of cuts; where a cut
+    is not known yet it looks like its nearest known section.  Sections show patches alone.
+
     Parameters
     ----------
     shape_zyx : shape of the volume it stands for
@@ -57,7 +64,10 @@ class LiveMap:
         self._budget = budget_bytes
         # Newest last, which is also the order of painting and of forgetting.
         self._patches: OrderedDict[tuple[int, _Frame], NDArray[np.uint8]] = OrderedDict()
+        self._of_section: defaultdict[int, list[_Frame]] = defaultdict(list)  # the same keys, by section
+        self._cuts: OrderedDict[Box, LiveCut] = OrderedDict()  # newest last
         self._held = 0
+        self._cut_is_newer = False
 
     @property
     def size(self) -> int:
@@ -81,22 +91,60 @@ class LiveMap:
         frame = _Frame(y0, y0 + patch.shape[0], x0, x0 + patch.shape[1])
         if not (0 <= z < self.shape[0] and self._section_frame().covers(frame)):
             raise ValueError(f"a patch of {patch.shape} at {(z, y0, x0)} does not fit into a volume of {self.shape}")
-        for key in [key for key in self._patches if key[0] == z and frame.covers(key[1])]:
-            self._held -= self._patches.pop(key).nbytes
+        for covered in [held for held in self._of_section[z] if frame.covers(held)]:
+            self._drop(z, covered)
         self._patches[z, frame] = patch
+        self._of_section[z].append(frame)
         self._held += patch.nbytes
-        while self._held > self._budget and len(self._patches) > 1:
-            self._held -= self._patches.popitem(last=False)[1].nbytes
+        self._cut_is_newer = False
+        self._forget()
+
+    def put_cut(
+        self, bounds_z: tuple[int, int], sections: Sequence[int], corner_yx: tuple[int, int], strips: NDArray[np.uint8]
+    ) -> None:
+        """Set parts of a cut that reaches over the sections `bounds_z`: `strips` (n, h, w) uint8 of n `sections`.
+
+        Raises
+        ------
+        ValueError
+            If the cut does not lie inside the volume, or a section not inside the cut.
+        """
+        (z0, z1), (y0, x0) = bounds_z, corner_yx
+        box = Box(z0, z1, y0, y0 + strips.shape[1], x0, x0 + strips.shape[2])
+        if box.clipped((self.shape[0], self.shape[1], self.shape[2])) != box or not all(z0 <= z < z1 for z in sections):
+            raise ValueError(f"strips of {strips.shape} at {(z0, y0, x0)} do not fit into a volume of {self.shape}")
+        if box not in self._cuts:
+            self._cuts[box] = LiveCut(box)
+            self._held += self._cuts[box].nbytes
+        self._cuts[box].put(sections, strips)
+        self._cuts.move_to_end(box)
+        self._cut_is_newer = True
+        self._forget()
 
     def renumber(self, table: NDArray[np.uint8]) -> None:
         """Put ``table[i]`` for each `i`; `table` (256,)."""
         for key, patch in self._patches.items():
             self._patches[key] = table[patch]
+        for cut in self._cuts.values():
+            cut.renumber(table)
 
     def clear(self) -> None:
         """Forget everything."""
         self._patches.clear()
+        self._of_section.clear()
+        self._cuts.clear()
         self._held = 0
+
+    def value(self, z: int, y: int, x: int) -> int:
+        """Return the value of one voxel, 0 where it is not known: what only looks like its neighbour is not."""
+        patch = int(self._read(z, _Frame(y, y + 1, x, x + 1))[0, 0])
+        if patch and not self._cut_is_newer:
+            return patch
+        for cut in reversed(self._cuts.values()):
+            found = cut.value(z, y, x) if cut.covers(y, x) else None
+            if found:
+                return found
+        return patch
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -110,11 +158,15 @@ class LiveMap:
         inside = (_steps(y, frame.y0), _steps(x, frame.x0))
         sections = range(self.shape[0])[z_key]
         if isinstance(sections, int):
+            if isinstance(y, int) and isinstance(x, int):
+                return np.uint8(self.value(sections, y, x))
             return self._read(sections, frame)[inside]
+        if (isinstance(y, int) or isinstance(x, int)) and sections.step == 1:
+            return self._cut_through(sections, frame)[:, _steps(y, frame.y0), _steps(x, frame.x0)]
         block = np.zeros((len(sections), *(len(part) for part in (rows, columns))), np.uint8)
         flat = tuple(_steps(part, start) for part, start in ((rows, frame.y0), (columns, frame.x0)))
         for i, z in enumerate(sections):
-            if any(key[0] == z for key in self._patches):
+            if self._of_section.get(z):
                 block[i] = self._read(z, frame)[flat]
         return block[(slice(None), *(0 if isinstance(part, int) else slice(None) for part in (y, x)))]
 
@@ -125,8 +177,33 @@ class LiveMap:
     def _section_frame(self) -> _Frame:
         return _Frame(0, self.shape[1], 0, self.shape[2])
 
+    def _cut_through(self, sections: range, frame: _Frame) -> NDArray[np.uint8]:
+        block = np.zeros((len(sections), frame.y1 - frame.y0, frame.x1 - frame.x0), np.uint8)
+        known = np.zeros(len(sections), bool)
+        for z in [z for z, frames in self._of_section.items() if frames and z in sections]:
+            block[z - sections.start] = self._read(z, frame)
+            known[z - sections.start] = any(held.covers(frame) for held in self._of_section[z])
+        for cut in self._cuts.values():
+            cut.paint_on(block, (sections.start, frame.y0, frame.x0), known)
+        return block
+
+    def _forget(self) -> None:
+        """Let go of what was not used for longest; of cuts, which are thick, only when they hold more than half."""
+        while self._held > self._budget and len(self._patches) + len(self._cuts) > 1:
+            cuts_hold = sum(cut.nbytes for cut in self._cuts.values())
+            cuts_first = len(self._cuts) > 1 and (2 * cuts_hold > self._budget or len(self._patches) <= 1)
+            if cuts_first or (not self._cut_is_newer and len(self._patches) <= 1):
+                self._held -= self._cuts.popitem(last=False)[1].nbytes
+            else:
+                self._drop(*next(iter(self._patches)))
+
+    def _drop(self, z: int, frame: _Frame) -> None:
+        self._held -= self._patches.pop((z, frame)).nbytes
+        self._of_section[z].remove(frame)
+
     def _read(self, z: int, frame: _Frame) -> NDArray[np.uint8]:
-        found = [key for key in self._patches if key[0] == z and key[1].overlap(frame)]
+        # In the order of putting: what was read last need not be what was put last.
+        found = [(z, held) for held in self._of_section.get(z, ()) if held.overlap(frame)]
         for key in found:
             self._patches.move_to_end(key)
         if found and found[-1][1] == frame:

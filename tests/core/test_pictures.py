@@ -1,0 +1,110 @@
+"""When a picture of what is in view is due, and that cuts come in pieces."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_em_autoclass.core import pictures
+from napari_em_autoclass.core.events import CutRequest, CutTaken, SnapshotTaken, ViewRequest
+from napari_em_autoclass.core.normalise import Normalisation
+from napari_em_autoclass.core.pictures import Pictures
+from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.core.working import WorkingVolume
+
+OF_RUN: Any = ("run", 3, "learning")
+SECTION = ViewRequest(1, 0, 40, 0, 48)
+CUT = CutRequest(0, 6, 10, 11, 0, 48, serial=1)
+
+
+class Costly:
+    """A classifier of two classes that takes 0.1 s by the clock of the test."""
+
+    stride, radius_px, context = 8, 1, 0
+
+    def __init__(self, fake_time: Any) -> None:
+        self._time = fake_time
+
+    def __call__(self, image: Any) -> Any:
+        self._time.now += 0.1
+        return image.repeat(1, 2, 1, 1)
+
+    def parameters(self) -> tuple[()]:
+        return ()
+
+    buffers = parameters
+
+
+@pytest.fixture
+def made() -> Pictures:
+    data = np.random.default_rng(0).integers(0, 256, (6, 40, 48), dtype=np.uint8)
+    fitted = Normalisation(centre=128, spread=70, section_centre=(128.0,) * 6, section_spread=(70.0,) * 6)
+    return Pictures(WorkingVolume(Volume(data, (40.0, 4.0, 4.0)), fitted, (1, 1)), 2)
+
+
+def test_a_section_is_drawn_at_once_then_when_its_time_has_come(made: Pictures, fake_time: Any) -> None:
+
+    def due(view: ViewRequest, paused: bool = False) -> bool:
+        return made.is_due(view, 0.5, is_paused=paused)
+
+    assert due(SECTION)
+    assert due(SECTION, True)
+    assert isinstance(made.take(Costly(fake_time), SECTION, OF_RUN), SnapshotTaken)
+    assert not due(SECTION)
+    assert due(replace(SECTION, serial=9))
+    fake_time.now += 0.45
+    assert not due(SECTION)
+    fake_time.now += 0.1
+    assert due(SECTION)
+    assert not due(SECTION, True)  # nothing is learned meanwhile
+
+
+def test_pictures_take_a_fifth_of_the_time_at_most(made: Pictures, fake_time: Any) -> None:
+    made.take(Costly(fake_time), SECTION, OF_RUN)
+    fake_time.now += 0.39
+    assert not made.is_due(SECTION, 0.0, is_paused=False)
+    fake_time.now += 0.02
+    assert made.is_due(SECTION, 0.0, is_paused=False)
+
+
+def test_a_cut_comes_in_pieces_with_time_to_learn_in_between(made: Pictures, fake_time: Any) -> None:
+    classifier = Costly(fake_time)
+    seen: list[int] = []
+    while len(seen) < 6:
+        assert made.is_due(CUT, 5.0, is_paused=False)
+        before = fake_time.now
+        piece = made.take(classifier, CUT, OF_RUN)
+        took_s = fake_time.now - before
+        assert took_s <= pictures._PIECE_S + 0.1
+        assert isinstance(piece, CutTaken)
+        assert piece.is_complete is (len(seen) + len(piece.sections) == 6)
+        seen += piece.sections
+        if len(seen) < 6:
+            fake_time.now += 4 * took_s - 0.01
+            assert not made.is_due(CUT, 5.0, is_paused=False)
+            assert made.is_due(CUT, 5.0, is_paused=True)  # nobody waits for the processor
+            fake_time.now += 0.02
+    assert sorted(seen) == list(range(6))
+    # Complete: from now on it is only kept fresh.
+    fake_time.now += 4.9
+    assert not made.is_due(CUT, 5.0, is_paused=False)
+    assert not made.is_due(CUT, 5.0, is_paused=True)
+    fake_time.now += 0.2
+    assert made.is_due(CUT, 5.0, is_paused=False)
+
+
+def test_the_next_row_of_the_same_strip_goes_on_where_the_last_stopped(made: Pictures, fake_time: Any) -> None:
+    classifier = Costly(fake_time)
+    first = made.take(classifier, CUT, OF_RUN)
+    beside = replace(CUT, y0=12, y1=13, serial=2)
+    second = made.take(classifier, beside, OF_RUN)
+    assert isinstance(first, CutTaken)
+    assert isinstance(second, CutTaken)
+    assert second.view.serial == 2
+    assert not set(first.sections) & set(second.sections)
+    far = made.take(classifier, replace(CUT, y0=30, y1=31), OF_RUN)
+    assert isinstance(far, CutTaken)
+    assert far.sections == first.sections
