@@ -56,8 +56,11 @@ def test_a_group_counts_as_one() -> None:
 def test_of_a_sample_the_volume_of_the_stack_is_estimated() -> None:
     counter = StatisticsCounter(3, (20, 20, 30), NM)
     counter.add(4, MAP)
-    one = counter.done().of_row(ClassMap.fresh(3), 1)
+    found = counter.done()
+    one = found.of_row(ClassMap.fresh(3), 1)
     assert one.voxels == round(4 / 11 * 12000)
+    assert found.volume_um3((1,)) == one.volume_um3
+    assert found.volume_um3((1, 3, 9)) == found.of_row(ClassMap.fresh(3).merge([1, 3]), 1).volume_um3
 
 
 def test_entropy_is_the_mean_over_the_voxels_that_were_measured() -> None:

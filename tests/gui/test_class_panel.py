@@ -10,6 +10,8 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog
 
 from napari_em_autoclass.core.class_map import ClassMap, History
+from napari_em_autoclass.core.class_splits import with_split
+from napari_em_autoclass.core.split import FoundParts
 from napari_em_autoclass.gui.class_panel import ClassPanel
 from napari_em_autoclass.gui.class_table import ID_ROLE, Column
 from napari_em_autoclass.gui.decisions import Decisions
@@ -116,15 +118,32 @@ def test_shares_follow_the_training(qtbot: Any, panel: ClassPanel, decisions: De
     qtbot.waitUntil(lambda: panel.table.share_of(1) == 0.4, timeout=2000)
 
 
-def test_254_classes_are_no_slower_than_a_blink(panel: ClassPanel, decisions: Decisions) -> None:
-    import time
-
+def test_of_254_classes_an_edit_touches_only_the_rows_it_changes(panel: ClassPanel, decisions: Decisions) -> None:
     decisions.begin(History.of(ClassMap.fresh(254)))
+    told: list[tuple[int, int]] = []
+    panel.table.dataChanged.connect(lambda top, bottom, *_: told.append((top.row(), bottom.row())))
+    panel.table.modelReset.connect(lambda: told.append((-1, -1)))
+    panel.edits.toggle_eyes((9,))
+    assert told == [(8, 8)]
+    told.clear()
     panel.select((3, 200, 254))
-    start = time.perf_counter()
     panel.merge_button.click()
     assert panel.rows.rowCount() == 252
-    assert time.perf_counter() - start < 0.5
+    assert told == [(2, 2)]
+    told.clear()
+    panel.unmerge_button.click()
+    assert told == [(2, 2), (199, 199), (253, 253)]
+    assert panel.selected_ids() == (3,)
+
+
+def test_parts_that_are_gone_after_an_undo_are_no_longer_selected(panel: ClassPanel, decisions: Decisions) -> None:
+    found = FoundParts(2, ((0.0,), (1.0,)), 1.0, "student@1")
+    decisions.do(with_split(decisions.class_map, found))
+    panel.select((7, 8))
+    assert panel.selected_ids() == (7, 8)
+    panel.undo_button.click()
+    assert ids(panel) == [1, 2, 3, 4, 5, 6]
+    assert panel.selected_ids() == ()
 
 
 def test_a_preview_shows_in_the_list_and_an_edit_there_decides_for_it(

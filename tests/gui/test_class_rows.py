@@ -38,7 +38,7 @@ def test_a_filter_leaves_the_classes_it_says(rows: ClassRows, only: Only, ids: l
 
 def test_search_and_filter_hold_together(rows: ClassRows) -> None:
     rows.set_only(Only.VISIBLE)
-    rows.setFilterFixedString("class")
+    rows.search("CLASS")
     assert listed(rows) == [1, 4, 5]
 
 

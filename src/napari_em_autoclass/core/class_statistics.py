@@ -14,6 +14,8 @@ import numpy as np
 from napari_em_autoclass.core.scores.table import contingency
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from napari_em_autoclass.core.class_map import ClassMap
@@ -74,6 +76,10 @@ class ClassStatistics:
         counts = self.voxels[1:]
         return tuple((counts / max(int(counts.sum()), 1)).tolist())
 
+    def volume_um3(self, members: Sequence[int]) -> float:
+        """Return the volume of some ids together in the whole stack; ids that were not counted count as none."""
+        return self._whole(int(self.voxels[[i for i in members if i < len(self.voxels)]].sum())) * self.voxel_um3
+
     def of_row(self, class_map: ClassMap, row: int) -> RowStatistics:
         """Return what is known of a row of `class_map`: nothing of ids that were not counted, as of a split since.
 
@@ -89,7 +95,7 @@ class ClassStatistics:
         shown[:n_known] = lookup[:n_known]
         seen = int(self.voxels[members].sum())
         share = seen / max(int(self.voxels[1:].sum()), 1)
-        whole = seen if int(self.voxels.sum()) == self.stack_voxels else round(share * self.stack_voxels)
+        whole = self._whole(seen)
         faces = np.bincount(shown, self.touching_um2[members].sum(axis=0), minlength=max(len(shown), len(lookup)))
         faces[[0, class_map.shown_id(row)]] = 0
         order = [int(i) for i in np.argsort(-faces, kind="stable") if faces[i] > 0]
@@ -103,6 +109,12 @@ class ClassStatistics:
             tuple((i, float(faces[i] / faces.sum())) for i in order),
             float(self.entropy_bits[members].sum() / measured) if measured else None,
         )
+
+    def _whole(self, seen: int) -> int:
+        """Return how many voxels of the whole stack so many of those seen stand for."""
+        if int(self.voxels.sum()) == self.stack_voxels:
+            return seen
+        return round(seen / max(int(self.voxels[1:].sum()), 1) * self.stack_voxels)
 
 
 class StatisticsCounter:

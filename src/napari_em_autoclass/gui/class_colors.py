@@ -2,25 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from napari.layers import Labels
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.split import Split
+from napari_em_autoclass.gui.class_look import looks_of
 
-__all__ = ["label_colors", "towards", "whole_classes"]
+__all__ = ["LabelsLook", "colors_of", "label_colors", "towards", "whole_classes"]
+
+
+Color = tuple[float, float, float, float]
+_CLEAR: Color = (0.0, 0.0, 0.0, 0.0)
+
+
+def colors_of(class_map: ClassMap) -> dict[int, Color]:
+    """Return the colour of each id: those of a group alike, hidden and "not classified" transparent."""
+    looks = {member: look for look in looks_of(class_map).values() for member in look.members}
+    colors: dict[int, Color] = {0: _CLEAR}
+    for class_id in class_map.ids:
+        # A class that is split has no row, and no pixels either while its parts show.
+        look = looks.get(class_id)
+        color = look.color if look else class_map.color_of(class_id)
+        visible = "visible" in look.flags if look else class_map.is_visible(class_id)
+        red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        colors[class_id] = (red, green, blue, 1.0 if visible else 0.0)
+    return colors
 
 
 def label_colors(class_map: ClassMap) -> DirectLabelColormap:
-    """Return the colours of classes and parts: those of a group alike, hidden and "not classified" transparent."""
-    colors: dict[int | None, Any] = {None: (0.0, 0.0, 0.0, 0.0), 0: (0.0, 0.0, 0.0, 0.0)}
-    for class_id in class_map.ids:
-        color = class_map.color_of(class_id)
-        red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
-        colors[class_id] = (red, green, blue, 1.0 if class_map.is_visible(class_id) else 0.0)
-    return DirectLabelColormap(color_dict=colors)
+    """Return `colors_of` as napari wants them."""
+    return _colormap(colors_of(class_map))
+
+
+class LabelsLook:
+    """Gives a labels layer the colours and names of the classes, and nothing that it has already.
+
+    napari draws a layer anew whenever it is given colours, and makes a table of what it is told; a name changes no
+    colour, and an eye no name.
+    """
+
+    def __init__(self) -> None:
+        self._layer: Labels | None = None
+        self._colors: dict[int, Color] = {}
+        self._table: Mapping[str, Sequence[object]] = {}
+
+    def color(self, layer: Labels, class_map: ClassMap) -> None:
+        """Give `layer` the colours of `class_map`."""
+        colors = colors_of(class_map)
+        self._turn_to(layer)
+        if colors != self._colors:
+            self._colors = colors
+            layer.colormap = _colormap(colors)
+
+    def describe(self, layer: Labels, table: Mapping[str, Sequence[object]]) -> None:
+        """Give `layer` a table with a row per id."""
+        self._turn_to(layer)
+        if table != self._table:
+            self._table = table
+            layer.features = table
+
+    def _turn_to(self, layer: Labels) -> None:
+        if layer is not self._layer:
+            self._layer, self._colors, self._table = layer, {}, {}
+
+
+def _colormap(colors: dict[int, Color]) -> DirectLabelColormap:
+    shown: dict[int | None, Any] = {None: _CLEAR}
+    shown |= colors.items()
+    return DirectLabelColormap(color_dict=shown)
 
 
 def towards(color: str) -> Colormap:

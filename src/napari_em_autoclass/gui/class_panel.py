@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
+from qtpy.QtCore import QModelIndex, QPoint, Qt, Signal
 from qtpy.QtGui import QColor, QGuiApplication
 from qtpy.QtWidgets import (
     QActionGroup,
@@ -26,6 +26,7 @@ from napari_em_autoclass.gui.class_actions import ClassActions
 from napari_em_autoclass.gui.class_details import ClassDetails
 from napari_em_autoclass.gui.class_edits import ClassEdits
 from napari_em_autoclass.gui.class_rows import ClassRows, Only
+from napari_em_autoclass.gui.class_selection import ClassSelection
 from napari_em_autoclass.gui.class_table import ID_ROLE, ClassTable, Column
 from napari_em_autoclass.gui.class_view import make_class_view
 from napari_em_autoclass.gui.decisions import Decisions
@@ -55,9 +56,7 @@ class ClassPanel(QWidget):
         self.rows = ClassRows(self)
         self.rows.setSourceModel(self.table)
         self.view = make_class_view(self.rows)
-        selection = self.view.selectionModel()
-        assert selection is not None  # a view with a model has one
-        self._selection = selection
+        self.selection = ClassSelection(self.view, self.rows, self.table)
         self.search = QLineEdit()
         self.undo_button = GlyphButton("undo", "Undo")
         self.redo_button = GlyphButton("redo", "Redo")
@@ -92,21 +91,13 @@ class ClassPanel(QWidget):
 
     def selected_ids(self) -> tuple[int, ...]:
         """Return the ids of the selected rows, ascending."""
-        chosen = self._selection.selectedRows(Column.NAME)
-        return tuple(sorted(index.data(ID_ROLE) for index in chosen))
+        class_map = self._decisions.shown
+        # While the list takes up a decision, rows that are about to go may still be selected.
+        return tuple(i for i in self.selection.ids if class_map is not None and i in class_map.ids)
 
     def select(self, shown_ids: tuple[int, ...]) -> None:
         """Select the rows of these classes and nothing else."""
-        self._selection.clearSelection()
-        first: QModelIndex | None = None
-        how = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
-        for row in range(self.rows.rowCount()):
-            index = self.rows.index(row, Column.NAME)
-            if index.data(ID_ROLE) in shown_ids:
-                self._selection.select(index, how)
-                first = first or index
-        if first is not None:
-            self.view.scrollTo(first)
+        self.selection.select(shown_ids)
 
     def close_down(self) -> None:
         """Update nothing later."""
@@ -148,13 +139,13 @@ class ClassPanel(QWidget):
         layout.addWidget(self.suggestions)
 
     def _connect(self) -> None:
-        self.search.textChanged.connect(self.rows.setFilterFixedString)
+        self.search.textChanged.connect(self.rows.search)
         self.undo_button.clicked.connect(self._decisions.undo)
         self.redo_button.clicked.connect(self._decisions.redo)
         self.merge_button.clicked.connect(self._merge)
         self.unmerge_button.clicked.connect(self._unmerge)
         self.view.clicked.connect(self._on_clicked)
-        self._selection.selectionChanged.connect(self._on_selected)
+        self.selection.model.selectionChanged.connect(self._on_selected)
         self.surveyor.surveyed.connect(self._on_surveyed)
         self.surveyor.told.connect(self._on_told)
         self.view.customContextMenuRequested.connect(self._on_menu_wanted)
@@ -231,13 +222,8 @@ class ClassPanel(QWidget):
             self.edits.split(shown_id, n_parts)
 
     def _rename(self) -> None:
-        for index in self._selection.selectedRows(Column.NAME)[:1]:
+        for index in self.selection.indexes[:1]:
             self.view.edit(index)
-
-    def _step(self, by: int) -> None:
-        rows = [index.row() for index in self._selection.selectedRows(Column.NAME)]
-        row = min(max((rows[-1] if rows else -1) + by, 0), self.rows.rowCount() - 1)
-        self.view.selectRow(row)
 
     def _make_actions(self) -> ClassActions:
         edits = self.edits
@@ -251,8 +237,8 @@ class ClassPanel(QWidget):
             "lock": lambda: edits.toggle_locks(self.selected_ids()),
             "ignore": lambda: edits.toggle_ignored(self.selected_ids()),
             "probability": lambda: self._toggle_probability(self.selected_ids()),
-            "next": lambda: self._step(1),
-            "previous": lambda: self._step(-1),
+            "next": lambda: self.selection.step(1),
+            "previous": lambda: self.selection.step(-1),
             "undo": self._decisions.undo,
             "redo": self._decisions.redo,
         }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from enum import Enum
 
-from qtpy.QtCore import QModelIndex, QObject, QSortFilterProxyModel, Qt
+from qtpy.QtCore import QModelIndex, QObject, QSortFilterProxyModel
 
-from napari_em_autoclass.gui.class_table import FLAGS_ROLE, SORT_ROLE, Column
+from napari_em_autoclass.gui.class_table import SORT_ROLE, ClassTable
 
 __all__ = ["ClassRows", "Only"]
 
@@ -20,15 +20,16 @@ class Only(Enum):
     OF_INTEREST = "Not ignored"
 
 
+_FLAG_OF = {Only.VISIBLE: "visible", Only.NAMED: "named"}
+
+
 class ClassRows(QSortFilterProxyModel):
-    """The table, searched by name, filtered and sorted."""
+    """The table, searched by name, filtered and sorted.  Its source is a `ClassTable`."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._only = Only.ALL
+        self._only, self._sought = Only.ALL, ""
         self.setSortRole(SORT_ROLE)
-        self.setFilterKeyColumn(Column.NAME)
-        self.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.setDynamicSortFilter(False)  # shares change all the time; rows must not jump about
 
     @property
@@ -41,15 +42,19 @@ class ClassRows(QSortFilterProxyModel):
         self._only = only
         self.invalidateFilter()
 
+    def search(self, name: str) -> None:
+        """List the classes with `name` in their names, in capitals or not."""
+        self._sought = name.casefold()
+        self.invalidateFilter()
+
     def filterAcceptsRow(self, source_row: int, source_parent: QModelIndex) -> bool:
         """Return whether a row shows."""
-        source = self.sourceModel()
-        if source is None or not super().filterAcceptsRow(source_row, source_parent):
+        table = self.sourceModel()
+        if not isinstance(table, ClassTable):
             return False
-        flags = source.index(source_row, Column.NAME, source_parent).data(FLAGS_ROLE) or frozenset()
-        return {
-            Only.ALL: True,
-            Only.VISIBLE: "visible" in flags,
-            Only.NAMED: "named" in flags,
-            Only.OF_INTEREST: "ignored" not in flags,
-        }[self._only]
+        look = table.look(source_row)
+        if self._sought not in look.name.casefold():
+            return False
+        if self._only is Only.OF_INTEREST:
+            return "ignored" not in look.flags
+        return self._only is Only.ALL or _FLAG_OF[self._only] in look.flags

@@ -15,13 +15,16 @@ from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.class_statistics import ClassStatistics
+from napari_em_autoclass.gui.class_look import ClassLook, changed, looks_of, moves
 from napari_em_autoclass.gui.glyphs import GREY, draw_glyph, glyph_icon
 
 __all__ = ["ClassTable", "Column", "SignDelegate"]
 
 SORT_ROLE = Qt.ItemDataRole.UserRole
 ID_ROLE = Qt.ItemDataRole.UserRole + 1
-FLAGS_ROLE = Qt.ItemDataRole.UserRole + 2  # frozenset of "visible", "named", "locked", "ignored"
+
+
+_MOST_MOVES = 40  # runs of rows that come or go one by one; past that a fresh list is quicker
 
 
 class Column(IntEnum):
@@ -53,21 +56,36 @@ class ClassTable(QAbstractTableModel):
     def __init__(self) -> None:
         super().__init__()
         self._class_map: ClassMap | None = None
+        self._looks: dict[int, ClassLook] = {}  # by shown id, in the order of the rows
         self._rows: tuple[int, ...] = ()
         self._shares: tuple[float, ...] = ()
+        self._volumes: dict[int, float] | None = None  # worked out when first asked for
         self._with_probability: frozenset[int] = frozenset()
         self._statistics: ClassStatistics | None = None
 
     def set_class_map(self, class_map: ClassMap) -> None:
-        """Show other decisions."""
-        rows = class_map.rows()
-        if rows == self._rows:
-            self._class_map = class_map
-            self._all_changed()
+        """Show other decisions; only what looks otherwise is drawn anew, and the list stays where it is scrolled to."""
+        looks, before = looks_of(class_map), self._looks
+        come_and_go = moves(self._rows, tuple(looks))
+        if come_and_go is None or sum(map(len, come_and_go)) > _MOST_MOVES:
+            self.beginResetModel()
+            self._take(class_map, looks)
+            self.endResetModel()
             return
-        self.beginResetModel()
-        self._class_map, self._rows = class_map, rows
-        self.endResetModel()
+        gone, come = come_and_go
+        for run in reversed(gone):
+            self.beginRemoveRows(QModelIndex(), run.start, run.stop - 1)
+            self._rows = self._rows[: run.start] + self._rows[run.stop :]
+            self.endRemoveRows()
+        rows = tuple(looks)
+        # Rows still to come are in the looks already, and none that is listed has gone from them.
+        self._class_map, self._looks, self._volumes = class_map, looks, None
+        for run in come:
+            self.beginInsertRows(QModelIndex(), run.start, run.stop - 1)
+            self._rows = self._rows[: run.start] + rows[run.start : run.stop] + self._rows[run.start :]
+            self.endInsertRows()
+        for run in changed(before, looks):
+            self.dataChanged.emit(self.index(run.start, 0), self.index(run.stop - 1, len(Column) - 1))
 
     def set_shares(self, shares: Sequence[float]) -> None:
         """Show other shares, one per class (K), or one per id up to the highest part."""
@@ -77,7 +95,7 @@ class ClassTable(QAbstractTableModel):
 
     def set_statistics(self, statistics: ClassStatistics | None) -> None:
         """Show the volumes of the classes; None forgets them."""
-        self._statistics = statistics
+        self._statistics, self._volumes = statistics, None
         self._all_changed()
 
     def volume_of(self, shown_id: int) -> float | None:
@@ -85,44 +103,45 @@ class ClassTable(QAbstractTableModel):
         known = self._statistics
         if known is None or self._class_map is None or self._class_map.ids[-1] >= len(known.voxels):
             return None
-        return known.of_row(self._class_map, shown_id).volume_um3
+        if self._volumes is None:
+            self._volumes = {row: known.volume_um3(look.members) for row, look in self._looks.items()}
+        return self._volumes.get(shown_id)
 
     def set_with_probability(self, shown_ids: frozenset[int]) -> None:
         """Say which rows have a probability layer."""
-        self._with_probability = shown_ids
-        self._all_changed()
+        if shown_ids != self._with_probability:
+            self._with_probability = shown_ids
+            self._all_changed()
 
     def shown_id(self, row: int) -> int:
         """Return the class id of a row."""
         return self._rows[row]
 
+    def row_of(self, shown_id: int) -> int | None:
+        """Return the row of a shown id, None where it has none."""
+        return self._rows.index(shown_id) if shown_id in self._looks else None
+
+    def look(self, row: int) -> ClassLook:
+        """Return name, colour, members and flags of a row."""
+        return self._looks[self._rows[row]]
+
     def share_of(self, shown_id: int) -> float:
         """Return the share of a class or group, 0 to 1; 0 where it isn't known."""
-        if self._class_map is None or not self._has_share(self._class_map, shown_id):
+        if not self._has_share(shown_id):
             return 0.0
-        return sum(self._shares[i - 1] for i in self._class_map.members(shown_id))
-
-    def flags_of(self, shown_id: int) -> frozenset[str]:
-        """Return which of "visible", "named", "locked" and "ignored" a row is."""
-        class_map = self._class_map
-        if class_map is None:
-            return frozenset()
-        members = class_map.members(shown_id)
-        claims = {
-            "visible": class_map.is_visible(shown_id),
-            "named": class_map.is_named(shown_id),
-            "locked": not class_map.locked.isdisjoint(members),
-            "ignored": class_map.ignored.issuperset(members),
-        }
-        return frozenset(flag for flag, holds in claims.items() if holds)
+        return sum(self._shares[i - 1] for i in self._looks[shown_id].members)
 
     def features(self, class_map: ClassMap) -> dict[str, list[object]]:
         """Return what napari may know of each id: "index", name, and share and volume (µm³) of the row it shows in."""
-        ids = list(class_map.ids)
-        rows = [class_map.shown_id(i) for i in ids]
-        table: dict[str, list[object]] = {"index": [*ids], "name": [class_map.name_of(i) for i in ids]}
+        ids, looks = list(class_map.ids), looks_of(class_map)
+        row_of = {member: row for row, look in looks.items() for member in look.members}
+        # A class that is split shows in none of the rows.
+        names = [looks[row_of[i]].name if i in row_of else class_map.name_of(i) for i in ids]
+        table: dict[str, list[object]] = {"index": [*ids], "name": [*names]}
         if self._statistics is not None:
-            table["share"] = [round(self.share_of(row), 4) for row in rows]
+            rows = [row_of.get(i, i) for i in ids]
+            shares = {row: round(self.share_of(row), 4) for row in dict.fromkeys(rows)}
+            table["share"] = [shares[row] for row in rows]
             table["volume_um3"] = [self.volume_of(row) for row in rows]
         return table
 
@@ -153,30 +172,31 @@ class ClassTable(QAbstractTableModel):
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a cell shows."""
-        class_map = self._class_map
-        if class_map is None or not index.isValid():
+        if self._class_map is None or not index.isValid():
             return None
-        shown_id, column = self._rows[index.row()], Column(index.column())
+        shown_id, column = self._rows[index.row()], index.column()
         if role == ID_ROLE:
             return shown_id
-        if role == FLAGS_ROLE:
-            return self.flags_of(shown_id)
-        if column is Column.NAME and role == Qt.ItemDataRole.ForegroundRole and "ignored" in self.flags_of(shown_id):
-            return QColor(GREY)
-        if column is Column.NAME and role == Qt.ItemDataRole.DecorationRole and "locked" in self.flags_of(shown_id):
-            return glyph_icon("lock", QColor(GREY))
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
-            return self._text(class_map, shown_id, column)
+        look = self._looks[shown_id]
         if role == SORT_ROLE:
-            return self._sort_key(class_map, shown_id, column)
+            return self._sort_key(shown_id, look, column)
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
+            return self._text(shown_id, look, column)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tooltip(class_map, shown_id, column)
-        if role == Qt.ItemDataRole.BackgroundRole and column is Column.COLOR:
-            return QColor(class_map.color_of(shown_id))
+            return self._tooltip(self._class_map, shown_id, column)
+        if column == Column.NAME:
+            if role == Qt.ItemDataRole.ForegroundRole and "ignored" in look.flags:
+                return QColor(GREY)
+            if role == Qt.ItemDataRole.DecorationRole and "locked" in look.flags:
+                return glyph_icon("lock", QColor(GREY))
+            return None
+        if role == Qt.ItemDataRole.BackgroundRole and column == Column.COLOR:
+            return QColor(look.color)
         if role == Qt.ItemDataRole.TextAlignmentRole and column in (Column.SHARE, Column.VOLUME):
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         if role == Qt.ItemDataRole.CheckStateRole and column in (Column.EYE, Column.PROBABILITY):
-            return self._is_on(class_map, shown_id, column)
+            on = "visible" in look.flags if column == Column.EYE else shown_id in self._with_probability
+            return Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
         return None
 
     def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
@@ -186,43 +206,48 @@ class ClassTable(QAbstractTableModel):
         self.renamed.emit(self._rows[index.row()], str(value))
         return True
 
-    def _text(self, class_map: ClassMap, shown_id: int, column: Column) -> str | None:
-        if column is Column.NAME:
-            return class_map.name_of(shown_id)
-        if column is Column.SHARE and self._has_share(class_map, shown_id):
+    def _take(self, class_map: ClassMap, looks: dict[int, ClassLook]) -> None:
+        self._class_map, self._looks, self._rows, self._volumes = class_map, looks, tuple(looks), None
+
+    def _text(self, shown_id: int, look: ClassLook, column: int) -> str | None:
+        if column == Column.NAME:
+            return look.name
+        if column == Column.SHARE and self._has_share(shown_id):
             return f"{100 * self.share_of(shown_id):.1f} %"
-        if column is Column.VOLUME and (volume := self.volume_of(shown_id)) is not None:
+        if column == Column.VOLUME and (volume := self.volume_of(shown_id)) is not None:
             return f"{volume:.3g}" if volume >= 0.001 else f"{volume:.0e}" if volume else "0"
         return None
 
-    def _has_share(self, class_map: ClassMap, shown_id: int) -> bool:
-        fits = len(self._shares) in (class_map.n_classes, class_map.ids[-1])
-        return fits and class_map.members(shown_id)[-1] <= len(self._shares)
+    def _has_share(self, shown_id: int) -> bool:
+        class_map, look = self._class_map, self._looks.get(shown_id)
+        if class_map is None or look is None:
+            return False
+        n_shares = len(self._shares)
+        return n_shares in (class_map.n_classes, class_map.ids[-1]) and look.members[-1] <= n_shares
 
-    def _sort_key(self, class_map: ClassMap, shown_id: int, column: Column) -> Any:
-        if column is Column.NAME:
+    def _sort_key(self, shown_id: int, look: ClassLook, column: int) -> Any:
+        if column == Column.NAME:
             # "class 10" after "class 9", and named ones before those without a name of their own.
-            name = class_map.name_of(shown_id).casefold()
+            name = look.name.casefold()
             return f"1{shown_id:03}" if name.startswith("class ") else f"0{name}"
-        if column is Column.VOLUME:
+        if column == Column.SHARE:
+            return self.share_of(shown_id)
+        if column == Column.VOLUME:
             return self.volume_of(shown_id) or 0.0
-        keys = {Column.SHARE: self.share_of(shown_id), Column.EYE: class_map.is_visible(shown_id)}
-        return keys.get(column, shown_id in self._with_probability if column is Column.PROBABILITY else shown_id)
+        if column == Column.EYE:
+            return "visible" in look.flags
+        return shown_id in self._with_probability if column == Column.PROBABILITY else shown_id
 
-    def _tooltip(self, class_map: ClassMap, shown_id: int, column: Column) -> str:
+    def _tooltip(self, class_map: ClassMap, shown_id: int, column: int) -> str:
         members = class_map.members(shown_id)
         split = class_map.split_of(shown_id)
-        if column is Column.NAME and len(members) > 1:
+        if column == Column.NAME and len(members) > 1:
             return f"{class_map.name_of(shown_id)}: classes {', '.join(map(str, members))} shown as one"
-        if column is Column.NAME and split is not None:
+        if column == Column.NAME and split is not None:
             return f"{class_map.name_of(shown_id)} (part of class {split.class_id}); double-click to rename"
-        if column is Column.NAME:
+        if column == Column.NAME:
             return f"{class_map.name_of(shown_id)} (class {shown_id}); double-click to rename"
-        return _TITLES[column][1]
-
-    def _is_on(self, class_map: ClassMap, shown_id: int, column: Column) -> Qt.CheckState:
-        on = class_map.is_visible(shown_id) if column is Column.EYE else shown_id in self._with_probability
-        return Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
+        return _TITLES[Column(column)][1]
 
     def _all_changed(self) -> None:
         if self._rows:

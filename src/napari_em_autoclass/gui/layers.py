@@ -20,7 +20,7 @@ from napari_em_autoclass.core.errors import MissingVoxelSize
 from napari_em_autoclass.core.events import SnapshotTaken
 from napari_em_autoclass.core.split import Split
 from napari_em_autoclass.core.volume import Volume
-from napari_em_autoclass.gui.class_colors import label_colors, towards, whole_classes
+from napari_em_autoclass.gui.class_colors import LabelsLook, label_colors, towards, whole_classes
 from napari_em_autoclass.gui.comparison import ComparedMap
 from napari_em_autoclass.gui.live_map import LiveMap, added
 from napari_em_autoclass.gui.source import OURS, SOURCE, transform_of
@@ -48,6 +48,7 @@ class ClassLayers:
         self._sure: LiveMap | None = None  # how probable the class shown is, times 255
         self._class_map: ClassMap | None = None
         self._probs: dict[int, tuple[Image, LiveMap]] = {}
+        self._look = LabelsLook()
         self._thumbnail_due = 0.0
         self._refresh = qthrottled(self._refresh_now, timeout=80)
         viewer.layers.events.removed.connect(self._on_removed)
@@ -106,7 +107,7 @@ class ClassLayers:
             )  # other parts may have these ids now; they follow with the next answer
             self._refresh()
         if self._classes is not None:
-            self._classes.colormap = label_colors(class_map)
+            self._look.color(self._classes, class_map)
         for shown_id, (layer, _) in list(self._probs.items()):
             if shown_id not in class_map.rows():
                 self._viewer.layers.remove(layer)
@@ -117,7 +118,7 @@ class ClassLayers:
     def preview(self, class_map: ClassMap) -> None:
         """Colour the class map as `class_map` has it, for the moment; all else stays as decided."""
         if self._classes is not None:
-            self._classes.colormap = label_colors(class_map)
+            self._look.color(self._classes, class_map)
 
     def show_probability(self, shown_id: int, on: bool) -> None:
         """Add or remove the layer with the probability of a class or group."""
@@ -153,7 +154,7 @@ class ClassLayers:
     def describe(self, table: Mapping[str, Sequence[object]]) -> None:
         """Give the class layer a table with a row per id, its column "index" (napari shows it in the status bar)."""
         if self._classes is not None:
-            self._classes.features = table
+            self._look.describe(self._classes, table)
 
     def remove(self) -> None:
         """Take all our layers away."""

@@ -1,0 +1,62 @@
+"""How each row of the list of classes looks, worked out once per decision: the list asks again at every repaint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from napari_em_autoclass.core.class_map import ClassMap
+
+__all__ = ["ClassLook", "changed", "looks_of", "moves", "runs"]
+
+
+class ClassLook(NamedTuple):
+    """Name, colour, member ids and flags ("visible", "named", "locked", "ignored") of a class or group."""
+
+    name: str
+    color: str
+    members: tuple[int, ...]
+    flags: frozenset[str]
+
+
+def looks_of(class_map: ClassMap) -> dict[int, ClassLook]:
+    """Return the look of each row, by shown id, in the order of the rows."""
+    return {row: _look(class_map, row) for row in class_map.rows()}
+
+
+def moves(old: Sequence[int], new: Sequence[int]) -> tuple[list[range], list[range]] | None:
+    """Return which places go from `old` and which come in `new`, in runs; None where those that stay change order."""
+    stay = set(old) & set(new)
+    if [row for row in old if row in stay] != [row for row in new if row in stay]:
+        return None
+    gone = [place for place, row in enumerate(old) if row not in stay]
+    come = [place for place, row in enumerate(new) if row not in stay]
+    return runs(gone), runs(come)
+
+
+def runs(places: Sequence[int]) -> list[range]:
+    """Return ascending places as ranges without gaps."""
+    found: list[range] = []
+    for place in places:
+        if found and found[-1].stop == place:
+            found[-1] = range(found[-1].start, place + 1)
+        else:
+            found.append(range(place, place + 1))
+    return found
+
+
+def changed(old: Mapping[int, ClassLook], new: Mapping[int, ClassLook]) -> list[range]:
+    """Return the places in `new` of rows that looked otherwise in `old`, or weren't there, in runs."""
+    return runs([place for place, (row, look) in enumerate(new.items()) if old.get(row) != look])
+
+
+def _look(class_map: ClassMap, row: int) -> ClassLook:
+    members = class_map.members(row)
+    claims = {
+        "visible": class_map.is_visible(row),
+        "named": class_map.is_named(row),
+        "locked": not class_map.locked.isdisjoint(members),
+        "ignored": class_map.ignored.issuperset(members),
+    }
+    flags = frozenset(flag for flag, holds in claims.items() if holds)
+    return ClassLook(class_map.name_of(row), class_map.color_of(row), members, flags)
