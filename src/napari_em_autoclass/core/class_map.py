@@ -101,12 +101,12 @@ class ClassMap:
     def name_of(self, class_id: int) -> str:
         """Return the name shown for a class: its group's, or its own."""
         group = self._group_of(class_id)
-        return group.name if group else self._own(class_id)[0]
+        return group.name if group else self.own(class_id)[0]
 
     def color_of(self, class_id: int) -> str:
         """Return the colour '#rrggbb' shown for a class: its group's, or its own."""
         group = self._group_of(class_id)
-        return group.color if group else self._own(class_id)[1]
+        return group.color if group else self.own(class_id)[1]
 
     def is_named(self, class_id: int) -> bool:
         """Return whether a class, or the group it is in, was named by hand."""
@@ -268,7 +268,7 @@ class ClassMap:
     def _part(self, class_id: int) -> Part | None:
         return next((part for split in self.splits for part in split.parts if part.id == class_id), None)
 
-    def _own(self, class_id: int) -> tuple[str, str]:
+    def own(self, class_id: int) -> tuple[str, str]:
         """Return the name and colour of a class or part by itself."""
         part = self._part(class_id)
         return (part.name, part.color) if part else (self.names[class_id - 1], self.colors[class_id - 1])
