@@ -9,9 +9,9 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
 
-from napari_em_autoclass.core.events import ViewRequest
+from napari_em_autoclass.core.events import CutRequest, ViewRequest
 from napari_em_autoclass.gui.live_map import LiveMap
-from napari_em_autoclass.gui.viewpoint import FULL_SECTION_PX, ViewFollower, view_of
+from napari_em_autoclass.gui.viewpoint import FULL_SECTION_PX, ViewFollower, go_to, view_of
 
 
 @pytest.fixture
@@ -45,14 +45,61 @@ def test_an_extra_axis_of_another_layer_does_not_matter(viewer: ViewerModel, lay
     assert view_of(viewer, layer).z == 6
 
 
-def test_in_3d_and_transposed_no_single_section_is_in_view(viewer: ViewerModel, layer: Image) -> None:
+def test_in_3d_no_section_is_in_view(viewer: ViewerModel, layer: Image) -> None:
     viewer.dims.ndisplay = 3
     assert view_of(viewer, layer) is None
+    viewer.dims.set_point(0, 100 + 50 * 4)
     viewer.dims.ndisplay = 2
-    viewer.dims.order = (1, 0, 2)
+    viewer.dims.order = (0, 2, 1)  # lies on its side
+    assert view_of(viewer, layer) == ViewRequest(4, 0, 20, 0, 30)
+
+
+@pytest.mark.parametrize(
+    ("order", "cut"),
+    [
+        ((1, 0, 2), CutRequest(0, 9, 7, 8, 0, 30)),
+        ((1, 2, 0), CutRequest(0, 9, 7, 8, 0, 30)),
+        ((2, 0, 1), CutRequest(0, 9, 0, 20, 11, 12)),
+        ((2, 1, 0), CutRequest(0, 9, 0, 20, 11, 12)),
+    ],
+)
+def test_with_axes_rolled_a_cut_across_the_sections_is_in_view(
+    viewer: ViewerModel, layer: Image, order: tuple[int, ...], cut: CutRequest
+) -> None:
+    viewer.dims.order = order
+    viewer.dims.set_point([0, 1, 2], [100 + 50 * 3, 4 * 7, 4 * 11])
+    assert view_of(viewer, layer) == cut
+
+
+def test_a_layer_with_time_is_seen_at_its_time_alone_and_not_with_time_in_the_picture(viewer: ViewerModel) -> None:
+    layer = viewer.add_image(np.zeros((4, 2, 9, 20, 30), np.uint8), scale=(1, 1, 50, 4, 4))
+    viewer.dims.set_point([0, 1, 2, 3], [3, 1, 50 * 5, 4 * 6])
     assert view_of(viewer, layer) is None
-    viewer.dims.order = (0, 2, 1)
-    assert view_of(viewer, layer) is not None
+    assert view_of(viewer, layer, (3,)) is None
+    assert view_of(viewer, layer, (3, 0)) is None
+    assert view_of(viewer, layer, (3, 1)) == ViewRequest(5, 0, 20, 0, 30)
+    viewer.dims.order = (0, 1, 3, 2, 4)
+    assert view_of(viewer, layer, (3, 1)) == CutRequest(0, 9, 6, 7, 0, 30)
+    viewer.dims.order = (1, 2, 3, 0, 4)
+    assert view_of(viewer, layer, (3, 1)) is None
+
+
+def test_going_to_a_place_leaves_time_as_it_is_and_looks_at_it_in_a_cut(viewer: ViewerModel) -> None:
+    layer = viewer.add_image(np.zeros((4, 9, 20, 30), np.uint8), scale=(1, 50, 4, 4))
+    viewer.dims.set_point(0, 2)
+    viewer.dims.order = (0, 2, 1, 3)
+    go_to(layer, viewer, (5, 6, 7))
+    assert tuple(viewer.dims.point) == (2, 250, 24, 28)
+    assert tuple(viewer.scene.camera.center)[-2:] == (250, 28)
+
+
+def test_of_a_large_cut_only_the_visible_part_is_asked_for(viewer: ViewerModel) -> None:
+    layer = viewer.add_image(
+        LiveMap((5000, 3, 9000)), contrast_limits=(0, 255), multiscale=False, rgb=False, units=("nm",) * 3
+    )
+    viewer.dims.order = (1, 0, 2)
+    layer.corner_pixels = np.array([[1000, 0, 2000], [1500, 0, 2800]])
+    assert view_of(viewer, layer) == CutRequest(950, 1550, 1, 2, 1920, 2880)
 
 
 def test_a_layer_that_left_the_viewer_has_no_view(viewer: ViewerModel, layer: Image) -> None:
@@ -88,3 +135,19 @@ def test_a_follower_calls_once_per_change(qtbot: Any, viewer: ViewerModel, layer
     viewer.dims.set_point(0, 100)
     follower.look()
     assert len(seen) == count
+
+
+def test_a_follower_asks_anew_for_each_row_of_a_cut(qtbot: Any, viewer: ViewerModel, layer: Image) -> None:
+    seen: list[Any] = []
+    follower = ViewFollower(viewer, seen.append)
+    follower.follow(layer)
+    viewer.dims.order = (1, 0, 2)
+    for row in (3, 4):
+        viewer.dims.set_point(1, 4 * row)
+        follower.look()
+        assert seen[-1] == CutRequest(0, 9, row, row + 1, 0, 30)
+    count = len(seen)
+    viewer.dims.set_point(0, 100 + 50 * 2)  # the section, which is not in view
+    follower.look()
+    assert len(seen) == count
+    follower.close()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.core.events import ViewRequest
+from napari_em_autoclass.core.events import CutRequest, ViewRequest
 from napari_em_autoclass.core.run_settings import load_recipe
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.wishes import RunOrder, Wishes, open_classify, open_trainer, settings_of, with_weights
@@ -60,6 +60,22 @@ def test_a_run_and_the_views_of_its_folder_agree(phantom: Any, fast_settings: An
     again = open_classify(tmp_path / "run", volume)(trainer.view)
     np.testing.assert_array_equal(again.classes, last.classes)
     assert again.stage == "done"
+
+
+def test_a_cut_through_a_finished_run_agrees_with_its_sections(phantom: Any, fast_settings: Any, tmp_path: Any) -> None:
+    volume = Volume(phantom.raw, phantom.voxel_size_nm, "phantom")
+    order = RunOrder(volume, Wishes(n_classes=4, seconds=None, advanced=fast_settings), tmp_path / "run")
+    list(open_trainer(order).events())
+    classify = open_classify(tmp_path / "run", volume)
+    depth, _, width = volume.shape_zyx
+    known: dict[int, Any] = {}
+    while len(known) < depth:
+        piece = classify(CutRequest(0, depth, 20, 21, 0, width))
+        row = 20 - piece.corner_yx[0]
+        known |= {z: strip[row] for z, strip in zip(piece.sections, piece.classes, strict=True)}
+    assert piece.is_complete
+    section = classify(ViewRequest(2, 0, 64, 0, width)).classes
+    np.testing.assert_array_equal(known[2], section[20])
 
 
 def test_a_run_that_goes_on_keeps_its_settings_and_gets_more_time(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from enum import Enum
 from functools import partial
 from pathlib import Path
@@ -12,9 +11,10 @@ from pathlib import Path
 from qtpy.QtCore import QObject, Signal
 
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.core.events import Event, Notice, RunEnded, RunStarted, SnapshotTaken, ViewRequest
+from napari_em_autoclass.core.events import CutTaken, Event, Notice, RunEnded, RunStarted, SnapshotTaken, ViewRequest
 from napari_em_autoclass.core.split import Split
 from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.gui.gaze import Gaze, Seen, View
 from napari_em_autoclass.gui.previewer import Previewer
 from napari_em_autoclass.gui.run_mark import RunMark
 from napari_em_autoclass.gui.run_place import new_run_dir
@@ -55,7 +55,7 @@ class Session(QObject):
     def __init__(
         self,
         open_run: Callable[[RunOrder], Run] = open_trainer,
-        open_view: Callable[[Path, Volume], Callable[[ViewRequest], SnapshotTaken]] = open_classify,
+        open_view: Callable[[Path, Volume], Callable[[View], Seen]] = open_classify,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -74,11 +74,7 @@ class Session(QObject):
         self.region: str | None = None
         self.skip_sections: tuple[int, ...] | None = None
         self.is_resumed = False  # whether the present run goes on with an older one
-        self._view: ViewRequest | None = None
-        self._prob_classes: tuple[int, ...] = ()
-        self._splits: tuple[Split, ...] = ()
-        self._serial = 0
-        self._answered = -1
+        self._gaze = Gaze()
         self._stop_comparing: Callable[[], object] = lambda: None
 
     @property
@@ -98,8 +94,8 @@ class Session(QObject):
 
     @property
     def view(self) -> ViewRequest | None:
-        """What is looked at, None before anything was."""
-        return self._view
+        """The section that is looked at, None where a cut across the sections is, or nothing."""
+        return self._gaze.section
 
     @property
     def is_busy(self) -> bool:
@@ -112,7 +108,7 @@ class Session(QObject):
             return
         self.stop()
         self._forget_run()
-        self._volume, self._view = volume, None
+        self._volume, self._gaze.view = volume, None
         self.volume_changed.emit(volume)
 
     def start(self, wishes: Wishes, run_dir: Path | None = None) -> None:
@@ -215,27 +211,24 @@ class Session(QObject):
             except InputError as error:
                 self.said.emit(str(error), True)
 
-    def look(self, view: ViewRequest) -> None:
+    def look(self, view: View) -> None:
         """Ask for the class map of what is in view."""
-        self._view = view
+        self._gaze.view = view
         self._request()
 
     def ask_probabilities(self, class_ids: tuple[int, ...], splits: tuple[Split, ...] = ()) -> None:
         """Ask for the probabilities of these classes too, and for these in parts, from now on."""
-        if (class_ids, splits) != (self._prob_classes, self._splits):
-            self._prob_classes, self._splits = class_ids, splits
+        if self._gaze.ask(class_ids, splits):
             self._request()
 
     def _request(self) -> None:
-        if self._view is None:
+        view = self._gaze.request(in_parts=self._run is None)
+        if view is None:
             return
-        self._serial += 1
-        splits = self._splits if self._run is None else ()
-        self._view = replace(self._view, prob_classes=self._prob_classes, serial=self._serial, splits=splits)
         if self._run is not None:
-            self._run.view = self._view
+            self._run.view = view
         elif self._previewer is not None:
-            self._previewer.ask(self._view)
+            self._previewer.ask(view)
 
     def _has_weights(self) -> bool:
         return self._run_dir is not None and (self._run_dir / "weights.safetensors").exists()
@@ -249,18 +242,18 @@ class Session(QObject):
         if self._previewer is not None:
             self._previewer.close()
         self._previewer = self._run_dir = self._wishes = None
-        self._answered = -1
+        self._gaze.forget_answers()
 
     def _on_opened(self, run: Run) -> None:
         self._run = run
-        run.view = self._view
+        run.view = self._gaze.view
         if self._state is RunState.STOPPING:
             run.stop()
 
     def _on_event(self, event: Event) -> None:
         if self._run is None or event.run_id != self._run.run_id:
             return
-        if isinstance(event, SnapshotTaken) and not self._is_news(event):
+        if isinstance(event, SnapshotTaken | CutTaken) and not self._gaze.is_news(event):
             return
         if isinstance(event, RunStarted) and self._state is RunState.STARTING:
             self._turn(RunState.LEARNING)
@@ -270,16 +263,9 @@ class Session(QObject):
             self.said.emit(END_SENTENCES[event.reason], event.reason == "collapsed")
         self.happened.emit(event)
 
-    def _is_news(self, snapshot: SnapshotTaken) -> bool:
-        """Whether a snapshot is not overtaken by the answer to a later request."""
-        if snapshot.view.serial < self._answered:
-            return False
-        self._answered = snapshot.view.serial
-        return True
-
-    def _on_previewed(self, snapshot: SnapshotTaken) -> None:
-        if self._is_news(snapshot):
-            self.happened.emit(snapshot)
+    def _on_previewed(self, seen: Seen) -> None:
+        if self._gaze.is_news(seen):
+            self.happened.emit(seen)
 
     def _on_errored(self, error: Exception) -> None:
         _log.error("learning failed", exc_info=error)

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_em_autoclass.core.events import SnapshotTaken, ViewRequest
 from napari_em_autoclass.core.recipe import DEFAULT_RECIPE
 from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.gui.gaze import Seen, View
 from napari_em_autoclass.gui.recipe_card import DEFAULT_CLASSES, DEFAULT_SECONDS
 from napari_em_autoclass.gui.worker import Run
 
 if TYPE_CHECKING:
     from napari_em_autoclass.core.model import Model
+    from napari_em_autoclass.core.pictures import Pictures
     from napari_em_autoclass.core.run_settings import RunSettings
-    from napari_em_autoclass.core.working import WorkingVolume
 
 __all__ = ["RunOrder", "Wishes", "open_classify", "open_trainer", "settings_of", "with_weights"]
 
@@ -123,18 +123,23 @@ def _continued(order: RunOrder) -> RunSettings:
     return with_weights(folder.settings.replace(training=training), order.wishes.weights)
 
 
-def open_classify(run_dir: Path, volume: Volume) -> Callable[[ViewRequest], SnapshotTaken]:
-    """Return what classifies a view with a finished run; it is loaded at the first call, in the thread of that."""
-    loaded: list[tuple[Model, WorkingVolume, int]] = []  # empty until the first call
+def open_classify(run_dir: Path, volume: Volume) -> Callable[[View], Seen]:
+    """Return what classifies a view with a finished run; it is loaded at the first call, in the thread of that.
 
-    def classify(view: ViewRequest) -> SnapshotTaken:
+    Of a cut across the sections each call gives the next piece.
+    """
+    loaded: list[tuple[Model, Pictures, int]] = []  # empty until the first call
+
+    def classify(view: View) -> Seen:
         if not loaded:
             from napari_em_autoclass.core.checkpoint import RunFolder
+            from napari_em_autoclass.core.pictures import Pictures
 
             folder = RunFolder.open(run_dir)
             model = folder.model()
-            loaded.append((model, model.working(volume), folder.load_weights()[1].step))
-        model, working, step = loaded[0]
-        return SnapshotTaken(str(run_dir), step, model.stage, view, *model.classify(working, view))
+            pictures = Pictures(model.working(volume), model.settings.n_classes)
+            loaded.append((model, pictures, folder.load_weights()[1].step))
+        model, pictures, step = loaded[0]
+        return pictures.take(model.split(view.splits), view, (str(run_dir), step, model.stage))
 
     return classify

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from napari.qt.threading import WorkerBase, WorkerBaseSignals
 from qtpy.QtCore import Signal
 
-from napari_em_autoclass.core.events import Event, ViewRequest
+from napari_em_autoclass.core.events import CutRequest, Event, ViewRequest
 
 __all__ = ["Report", "Run", "TaskWorker", "TrainingWorker"]
 
@@ -26,7 +26,7 @@ class Run(Protocol):
 
     run_id: str
     settings: Any
-    view: ViewRequest | None
+    view: ViewRequest | CutRequest | None
     is_paused: bool
 
     def stop(self) -> None:
