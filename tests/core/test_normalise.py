@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from chunked import CountingStack
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.normalise import Normalisation, NormalisationSettings, fit_normalisation
@@ -236,3 +237,25 @@ def test_a_fitted_normalisation_survives_json_with_every_bit(rng) -> None:
 def test_an_impossible_number_of_sections_is_refused(max_sections: int) -> None:
     with pytest.raises(InputError, match="max_sections"):
         NormalisationSettings().replace(max_sections=max_sections)
+
+
+def test_a_large_volume_is_fitted_from_some_of_its_chunks_about_as_from_all_of_it() -> None:
+    rng = np.random.default_rng(0)
+    gain = rng.uniform(0.9, 1.1, (40, 1, 1))
+    data = np.clip(rng.normal(100, 30, (40, 400, 400)) * gain, 0, 255).astype(np.uint8)
+    whole, part = (fit_normalisation(Volume(data, SIZE), large_bytes=limit) for limit in (10**9, 10**6))
+    assert part.centre == pytest.approx(whole.centre, abs=0.03 * whole.spread)
+    assert part.spread == pytest.approx(whole.spread, rel=0.03)
+    np.testing.assert_allclose(part.section_centre, whole.section_centre, atol=0.1 * whole.spread)
+
+
+def test_of_a_large_volume_little_is_read_and_damaged_chunks_are_passed_over() -> None:
+    stack = CountingStack((2048, 4096, 4096), (64, 64, 64))  # 32 GiB
+    fitted = fit_normalisation(Volume(stack, SIZE))
+    assert stack.bytes_read <= 128 * 2**20
+    assert len(fitted.section_centre) == 2048
+    hurt = CountingStack((256, 4096, 4096), (64, 64, 64), bad=((1, 32, 32), (1, 31, 31)))
+    assert fit_normalisation(Volume(hurt, SIZE)).centre == pytest.approx(fitted.centre, rel=0.02)
+    gone = CountingStack((64, 4096, 8192), (64, 4096, 8192), bad=((0, 0, 0),))
+    with pytest.raises(InputError, match="is damaged"):
+        fit_normalisation(Volume(gone, SIZE))

@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from chunked import CountingStack
 
 from napari_em_autoclass.core.classifier import FilterClassifier
+from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.normalise import Normalisation
-from napari_em_autoclass.core.regions import UNKNOWN, Region, RegionPool
+from napari_em_autoclass.core.regions import UNKNOWN, Region, RegionPool, RegionSource
 from napari_em_autoclass.core.tiles import RegionPlan, TileSettings
 from napari_em_autoclass.core.volume import Box, Volume
 from napari_em_autoclass.core.working import WorkingVolume
@@ -44,7 +46,7 @@ def boxes(pool: RegionPool, step: int) -> list[Box]:
 def test_it_starts_with_few_and_grows_to_its_capacity(
     working: WorkingVolume, plan: RegionPlan, textons: FilterClassifier
 ) -> None:
-    pool = RegionPool(working, plan, textons, capacity=6)
+    pool = RegionPool([RegionSource(working, plan)], textons, capacity=6)
     held = [boxes(pool, step) for step in range(9)]
     assert [len(found) for found in held] == [2, 2, 3, 3, 4, 4, 5, 5, 6]
     assert held[8] == [plan[index] for index in range(6)]
@@ -53,14 +55,14 @@ def test_it_starts_with_few_and_grows_to_its_capacity(
 def test_when_full_the_oldest_make_room_for_new_ones(
     working: WorkingVolume, plan: RegionPlan, textons: FilterClassifier
 ) -> None:
-    pool = RegionPool(working, plan, textons, capacity=4)
+    pool = RegionPool([RegionSource(working, plan)], textons, capacity=4)
     for step, first in ((4, 0), (13, 0), (14, 1), (24, 2), (54, 5)):
         assert boxes(pool, step) == [plan[first + i] for i in range(4)]
 
 
 def test_a_small_volume_is_read_once(working: WorkingVolume, textons: FilterClassifier) -> None:
     plan = RegionPlan(working.shape_zyx, SIZES.replace(region_px=96, region_sections=9), 1, seed=3)
-    pool = RegionPool(working, plan, textons, capacity=24)
+    pool = RegionPool([RegionSource(working, plan)], textons, capacity=24)
     assert plan.n_regions == 1
     first = pool.at(0)[0]
     assert len(pool.at(0)) == 1
@@ -68,7 +70,7 @@ def test_a_small_volume_is_read_once(working: WorkingVolume, textons: FilterClas
 
 
 def test_the_step_alone_says_what_is_held(working: WorkingVolume, plan: RegionPlan, textons: FilterClassifier) -> None:
-    walked, jumped = (RegionPool(working, plan, textons, capacity=5) for _ in range(2))
+    walked, jumped = (RegionPool([RegionSource(working, plan)], textons, capacity=5) for _ in range(2))
     for step in range(38):
         last = walked.at(step)
     for one, other in zip(last, jumped.at(37), strict=True):
@@ -80,7 +82,7 @@ def test_the_step_alone_says_what_is_held(working: WorkingVolume, plan: RegionPl
 def test_a_region_holds_the_volume_and_its_textons(
     working: WorkingVolume, plan: RegionPlan, textons: FilterClassifier
 ) -> None:
-    region = RegionPool(working, plan, textons, capacity=2).at(0)[0]
+    region = RegionPool([RegionSource(working, plan)], textons, capacity=2).at(0)[0]
     box = region.box
     assert region.image.shape == region.textons.shape == box.shape
     assert (region.image.dtype, region.textons.dtype) == (torch.float16, torch.uint8)
@@ -93,6 +95,81 @@ def test_a_region_holds_the_volume_and_its_textons(
     agrees = (found == expected[box.y0 : box.y1, box.x0 : box.x1]).float().mean()
     assert agrees > 0.999
     assert len(found.unique()) > 2
+
+
+def pool_of(data: np.ndarray | CountingStack, textons: FilterClassifier, **kwargs: int) -> RegionPool:
+    view = WorkingVolume(Volume(data, (40.0, 8.0, 8.0), "mine"), FITTED, (1, 1))
+    plan = RegionPlan(view.shape_zyx, SIZES, 1, seed=3)
+    return RegionPool([RegionSource(view, plan, (1,))], textons, 6, **kwargs)
+
+
+def test_what_cannot_be_read_is_left_out_and_said_once(textons: FilterClassifier) -> None:
+    stack = CountingStack((DEPTH, 96, 96), (7, 32, 32))
+    whole = pool_of(stack, textons).at(8)
+    stack.bad = {(0, 0, 0)}
+    pool = pool_of(stack, textons)
+    found = pool.at(8)
+    assert 0 < len(found) < len(whole)
+    left = [region.box for region in found]
+    assert left == [region.box for region in whole if region.box in left]  # in the same order
+    assert all(torch.equal(one.image, next(r.image for r in whole if r.box == one.box)) for one in found)
+    (notice,) = pool.take_notices()
+    assert notice.startswith("A part of the stack is left out of the training: mine: can't read sections")
+    pool.at(30)
+    assert pool.take_notices() == []
+
+
+def test_parts_of_one_value_or_nan_are_left_out_and_said_once(textons: FilterClassifier) -> None:
+    data = np.random.default_rng(0).normal(128, 50, (DEPTH, 96, 96)).astype(np.float32)
+    data[:, :60, :60] = 0
+    data[3, 90, 90] = np.nan
+    pool = pool_of(data, textons)
+    boxes = {region.box for step in range(0, 200, 10) for region in pool.at(step)}
+    assert len(boxes) > 4
+    assert not any(box.y0 == box.x0 == 0 for box in boxes)
+    assert not any(box.y1 == box.x1 == 96 and box.z0 <= 3 < box.z1 for box in boxes)
+    blank, nan = sorted(pool.take_notices(), key=lambda notice: "NaN" in notice)
+    assert "mine: parts of one grey value" in blank
+    assert "NaN" in nan
+
+
+def test_where_much_is_left_out_more_is_looked_at(textons: FilterClassifier) -> None:
+    data = np.zeros((DEPTH, 96, 96), np.uint8)
+    data[:, 64:, 64:] = np.random.default_rng(0).integers(0, 256, (DEPTH, 32, 32))
+    assert len(pool_of(data, textons).at(0)) >= 1
+
+
+def test_where_nothing_can_be_learned_from_it_says_why(textons: FilterClassifier) -> None:
+    stack = CountingStack((DEPTH, 96, 96), (7, 96, 96), bad=((0, 0, 0),))
+    with pytest.raises(InputError, match=r"nothing to learn from in \d+ places.*damaged"):
+        pool_of(stack, textons).at(0)
+    with pytest.raises(InputError, match=r"nothing to learn from.*one grey value"):
+        pool_of(np.zeros((DEPTH, 96, 96), np.uint8), textons).at(0)
+
+
+def test_memory_bounds_the_regions(textons: FilterClassifier) -> None:
+    data = CountingStack((DEPTH, 960, 960), (7, 64, 64))
+    view = WorkingVolume(Volume(data, (40.0, 8.0, 8.0)), FITTED, (1, 1))
+    plan = RegionPlan(view.shape_zyx, SIZES.replace(region_px=96), 1, seed=3)
+    region_bytes = 5 * 96 * 96 * 3
+    pool = RegionPool([RegionSource(view, plan)], textons, 24, memory_mb=1)
+    assert len(pool.at(100)) == int(0.6e6 / region_bytes) == 4
+
+
+def test_regions_of_several_volumes_take_turns(textons: FilterClassifier) -> None:
+    sources = []
+    for seed, shape in enumerate(((DEPTH, 160, 160), (DEPTH, 64, 64))):
+        data = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+        view = WorkingVolume(Volume(data, (40.0, 8.0, 8.0), f"v{seed}"), FITTED, (1, 1))
+        sources.append(RegionSource(view, RegionPlan(shape, SIZES, 1, seed=3), (1 + seed,)))
+    walked, jumped = (RegionPool(sources, textons, 8) for _ in range(2))
+    for step in range(61):
+        found = walked.at(step)
+    assert {(region.source, region.offsets) for region in found} == {(0, (1,)), (1, (2,))}
+    for region, other in zip(found, jumped.at(60), strict=True):
+        assert (region.source, region.box) == (other.source, other.box)
+        expected = sources[region.source].working.read(region.box)
+        np.testing.assert_allclose(region.image.numpy(), expected, atol=4e-3)
 
 
 def shifted_region() -> Region:
@@ -157,7 +234,7 @@ def test_a_section_left_out_is_not_known_and_the_nearest_stands_in_for_it(
 ) -> None:
     hurt = replace(working, left_out=frozenset({3}))
     plan = RegionPlan(working.shape_zyx, SIZES.replace(region_px=96, region_sections=9), 1, seed=3)
-    region, sound = (RegionPool(w, plan, textons, capacity=1).at(0)[0] for w in (hurt, working))
+    region, sound = (RegionPool([RegionSource(w, plan)], textons, capacity=1).at(0)[0] for w in (hurt, working))
     assert region.left_out == {3}
     assert torch.equal(region.image[3], sound.image[2])
     others = [z for z in range(DEPTH) if z != 3]

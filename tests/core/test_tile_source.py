@@ -40,7 +40,7 @@ def textons() -> FilterClassifier:
 
 @pytest.fixture
 def source(working: WorkingVolume, settings: RunSettings, textons: FilterClassifier) -> TileSource:
-    made = TileSource(working, settings)
+    made = TileSource(working, settings=settings)
     made.open(textons)
     return made
 
@@ -109,7 +109,7 @@ def test_textons_are_those_of_the_turned_sections_at_the_drawn_pixels(
 def test_a_step_can_be_repeated(
     working: WorkingVolume, settings: RunSettings, source: TileSource, textons: FilterClassifier
 ) -> None:
-    other = TileSource(working, settings)
+    other = TileSource(working, settings=settings)
     other.open(textons)
     for step in (0, 3, 50):
         one, two = (s.draw(settings, step, 2, rng(step)) for s in (source, other))
@@ -127,7 +127,7 @@ def test_triples_are_sections_between_their_nearest_neighbours(source: TileSourc
 
 
 def test_three_sections_are_enough(settings: RunSettings, textons: FilterClassifier) -> None:
-    source = TileSource(working_volume(stack((3, 32, 32)), settings), settings)
+    source = TileSource(working_volume(stack((3, 32, 32)), settings), settings=settings)
     source.open(textons)
     assert source.draw(settings, 0, 2, rng()).sections.shape == (2, 3, 1, 32, 32)
 
@@ -135,14 +135,14 @@ def test_three_sections_are_enough(settings: RunSettings, textons: FilterClassif
 @pytest.mark.parametrize(("shape", "complaint"), [((2, 64, 64), "at least 3"), ((5, 31, 64), "smaller tile")])
 def test_a_stack_too_small_is_refused(settings: RunSettings, shape: tuple[int, int, int], complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
-        TileSource(working_volume(stack(shape), settings), settings)
+        TileSource(working_volume(stack(shape), settings), settings=settings)
 
 
 def test_a_network_of_three_sections_gets_them(
     working: WorkingVolume, settings: RunSettings, source: TileSource, textons: FilterClassifier
 ) -> None:
     wanted = apply_setting(settings, "classifier.backbone=unet25d")
-    three = TileSource(working, wanted)
+    three = TileSource(working, settings=wanted)
     three.open(textons)
     drawn, plain = (each.draw(settings, 0, 3, rng()) for each in (three, source))
     assert drawn.sections.shape == (3, 5, 3, 32, 32)

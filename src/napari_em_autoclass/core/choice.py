@@ -8,12 +8,14 @@ another one is better by a margin.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.scores.held_out_bank import CHANNELS, held_out_features
 from napari_em_autoclass.core.scores.label_free import csev, sample_boxes
 from napari_em_autoclass.core.volume import Box
@@ -47,12 +49,12 @@ class _Patch:
     following: NDArray[np.float32]
 
 
-def choose(working: WorkingVolume, made: Mapping[str, nn.Module]) -> str:
+def choose(working: WorkingVolume | Sequence[WorkingVolume], made: Mapping[str, nn.Module]) -> str:
     """Return the name of the classifier that explains the volume best, see `clearly_best`.
 
     Parameters
     ----------
-    working : the volume
+    working : the volume, or several
     made : classifiers in evaluation mode by name, the one that stands first
     """
     judge = Judge(working, max(_context(classifier) for classifier in made.values()))
@@ -64,14 +66,14 @@ class Judge:
 
     Parameters
     ----------
-    working : the volume, of at least two sections
+    working : the volume, of at least two sections, or several
     context : sections on either side of a patch that are kept for classifiers that see them
     """
 
-    def __init__(self, working: WorkingVolume, context: int = 0) -> None:
-        boxes = list(sample_boxes(working.shape_zyx, _N_PATCHES, _SIDE_PX))
-        sound = [box for box in boxes if not {box.z0, box.z0 + 1} & working.left_out]
-        self._patches = [_patch(working, box, context) for box in sound or boxes]
+    def __init__(self, working: WorkingVolume | Sequence[WorkingVolume], context: int = 0) -> None:
+        workings = working if isinstance(working, Sequence) else (working,)
+        n_patches = -(-_N_PATCHES // len(workings))
+        self._patches = [patch for each in workings for patch in _patches(each, n_patches, context)]
         self._context = context
 
     @torch.no_grad()
@@ -103,6 +105,20 @@ def clearly_best(scores: Mapping[str, float]) -> str:
 
 def _context(classifier: nn.Module) -> int:
     return int(getattr(classifier, "context", 0))
+
+
+def _patches(working: WorkingVolume, n_patches: int, context: int) -> list[_Patch]:
+    boxes = list(sample_boxes(working.shape_zyx, n_patches, _SIDE_PX))
+    sound = [box for box in boxes if not {box.z0, box.z0 + 1} & working.left_out] or boxes
+    patches, unreadable = [], None
+    for box in sound:
+        try:
+            patches.append(_patch(working, box, context))
+        except InputError as error:  # a damaged chunk: the others tell enough
+            unreadable = error
+    if unreadable is not None and not patches:
+        raise unreadable
+    return patches
 
 
 def _patch(working: WorkingVolume, box: Box, context: int) -> _Patch:

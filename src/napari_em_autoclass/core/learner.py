@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 from zlib import crc32
@@ -66,19 +67,20 @@ class Learner:
 
     Parameters
     ----------
-    working : the volume
+    working : the volume, or several; sizes are those of the first
     settings : of the run; `step` takes the current ones, the sizes are those of the beginning
     device : where to compute
 
     Raises
     ------
     InputError
-        If the volume has fewer than three sections, or a section is smaller than a tile.
+        If a volume has fewer than three sections, or a section is smaller than a tile.
     """
 
-    def __init__(self, working: WorkingVolume, settings: RunSettings, device: Device) -> None:
-        self.working, self.device = working, device
-        self.tiles = TileSource(working, settings)
+    def __init__(self, working: WorkingVolume | Sequence[WorkingVolume], settings: RunSettings, device: Device) -> None:
+        self.workings = tuple(working) if isinstance(working, Sequence) else (working,)
+        working, self.device = self.workings[0], device
+        self.tiles = TileSource(*self.workings, settings=settings)
         torch.manual_seed(settings.seed)  # the initial weights; everything later has generators of its own
         empty = empty_classifiers(settings, working.volume.voxel_size_nm, working.shape_zyx[0])
         self.sketch = _as(FilterClassifier, empty["sketch"])
@@ -105,7 +107,7 @@ class Learner:
 
     def begin(self, settings: RunSettings) -> None:
         """Make the first sketch and the textons."""
-        sketch, textons = warm_start(self.working, settings)
+        sketch, textons = warm_start(self.workings, settings)
         self.sketch, self.textons = sketch.to(self.device.name), textons.to(self.device.name)
         self.student.take_filters(self.textons)
         self.tiles.open(self.textons)
@@ -144,7 +146,7 @@ class Learner:
         if self.teacher is not None:
             made["network before refining"] = self.teacher.network
         made["filters"] = self.sketch
-        kept = choose(self.working, made)
+        kept = choose(self.workings, made)
         if kept == "network before refining":
             self.student.load_state_dict(made[kept].state_dict())
         self.has_classes = kept != "filters"

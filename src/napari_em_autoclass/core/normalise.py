@@ -15,6 +15,7 @@ from pydantic import Field
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.settings import Settings
+from napari_em_autoclass.core.survey import survey
 from napari_em_autoclass.core.volume import Box
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ __all__ = ["Normalisation", "NormalisationSettings", "fit_normalisation"]
 _GRID = 4096.0
 # Beyond this many spreads a value is dirt or a fold; it must not dominate a filter response.
 _LIMIT = 6.0
+# Above this a volume is looked at along its chunks, and only so much of it is read: it must be ready within seconds.
+_LARGE_BYTES = 2**30
+_READ_BYTES = 128 * 2**20
 
 
 class NormalisationSettings(Settings):
@@ -71,18 +75,30 @@ class Normalisation(Settings):
         return (np.rint(scaled * _GRID) / _GRID).astype(np.float32)
 
 
-def fit_normalisation(volume: Volume, settings: NormalisationSettings | None = None) -> Normalisation:
+def fit_normalisation(
+    volume: Volume, settings: NormalisationSettings | None = None, large_bytes: int = _LARGE_BYTES
+) -> Normalisation:
     """Return the normalisation of `volume`, from patches of at most `max_sections` sections.
+
+    Parameters
+    ----------
+    volume : of any size
+    settings : how
+    large_bytes : of a larger volume only some chunks are read, and those that can't be, or hold NaN, are passed over
 
     Raises
     ------
     InputError
-        If (nearly) all measured voxels of each section have one value, or some are NaN or infinite.
+        If (nearly) all measured voxels of each section have one value, or some are NaN or infinite; of a large volume,
+        if nothing can be read.
     """
     settings = settings or NormalisationSettings()
-    depth = volume.shape_zyx[0]
-    measured = np.unique(np.linspace(0, depth - 1, min(depth, settings.max_sections)).round().astype(int))
-    statistics = np.array([_centre_and_spread(_sample(volume, int(z))) for z in measured])  # (n, 2)
+    depth, height, width = volume.shape_zyx
+    if depth * height * width * volume.dtype.itemsize > large_bytes:
+        measured, statistics = _surveyed(volume, settings.max_sections)
+    else:
+        measured = np.unique(np.linspace(0, depth - 1, min(depth, settings.max_sections)).round().astype(int))
+        statistics = np.array([_centre_and_spread(_sample(volume, int(z))) for z in measured])  # (n, 2)
     # Blank sections say nothing about the tissue, even if they are the most.
     shown = statistics[statistics[:, 1] > 0]
     if not len(shown):
@@ -102,6 +118,29 @@ def fit_normalisation(volume: Volume, settings: NormalisationSettings | None = N
         section_centre=tuple(map(float, centres)),
         section_spread=tuple(map(float, spreads)),
     )
+
+
+def _surveyed(volume: Volume, max_sections: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return which sections of a large volume were looked at, and their centre and spread (n, 2)."""
+    layers = survey(volume, _READ_BYTES)
+    every = -(-sum(boxes[0].shape[0] for boxes in layers) // max_sections)
+    found: dict[int, tuple[float, float]] = {}
+    unreadable = InputError(f"{volume.name}: holds nothing but NaN or infinite values where it was looked at")
+    for boxes in layers:
+        blocks = []
+        for box in boxes:
+            try:
+                blocks.append(volume.read(box)[::every])  # (s, h, w)
+            except InputError as error:
+                unreadable = error
+        for i in range(len(blocks[0]) if blocks else 0):
+            values = np.concatenate([block[i].ravel() for block in blocks]).astype(np.float64)
+            values = values[np.isfinite(values)]
+            if values.size:
+                found[boxes[0].z0 + i * every] = _centre_and_spread(values)
+    if not found:
+        raise unreadable
+    return np.array(list(found)), np.array(list(found.values()))
 
 
 def _sample(volume: Volume, z: int, side: int = 256) -> NDArray[np.float64]:

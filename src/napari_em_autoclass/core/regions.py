@@ -7,23 +7,27 @@ looked up where it is, not where it would be if the sections lay exactly above e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from napari_em_autoclass.core.clusters import nearest_cluster
+from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.read_ahead import ReadAhead
 from napari_em_autoclass.core.registration import section_drift
 from napari_em_autoclass.core.volume import Box
+from napari_em_autoclass.core.volumes import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_em_autoclass.core.classifier import FilterClassifier
-    from napari_em_autoclass.core.tiles import RegionPlan, TilePlace
+    from napari_em_autoclass.core.tiles import Regions, TilePlace
     from napari_em_autoclass.core.working import WorkingVolume
 
-__all__ = ["UNKNOWN", "Region", "RegionPool"]
+__all__ = ["UNKNOWN", "Region", "RegionPool", "RegionSource", "bytes_ahead"]
 
 UNKNOWN = -100
 """Label of a pixel that lies outside a shifted section; losses leave it out (torch's own number for that)."""
@@ -31,6 +35,11 @@ UNKNOWN = -100
 _FIRST = 2
 _STEPS_PER_REGION = 2
 _STEPS_PER_REPLACEMENT = 10
+# Regions looked at beyond those that are due, where nearly nothing can be learned from; then the run gives up.
+_MORE = 200
+_BYTES_PER_PIXEL = 3  # of a region: the image as float16, and the textons
+# Of the memory so much for regions; half of the rest for what was read of storage, half for what is read ahead.
+_SHARE_OF_REGIONS = 0.6
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,8 @@ class Region:
 
     `image` (S, H, W) float16, normalised; `textons` (S, H, W) uint8; `drift` (S, 2) int64, see
     `registration.section_drift`.  In place of each section in `left_out` (counted in the box) stands the nearest one
-    that is not; its labels are not known.
+    that is not; its labels are not known.  `source` is the number of the volume it comes from, and `offsets` are the
+    sections foretold in that volume.
     """
 
     box: Box
@@ -47,6 +57,8 @@ class Region:
     textons: Tensor
     drift: Tensor
     left_out: frozenset[int] = frozenset()
+    source: int = 0
+    offsets: tuple[int, ...] = ()
 
     def sections(self, place: TilePlace, size: int, offsets: Sequence[int], context: int = 0) -> Tensor:
         """Return the sections (S', 2 * context + 1, size, size) float32 of a tile at `offsets` from its middle.
@@ -103,60 +115,132 @@ class Region:
         return cut, inside_y[:, None] & inside_x[None, :]
 
 
+@dataclass(frozen=True, slots=True)
+class RegionSource:
+    """A volume, which of its regions comes when, and the distances in sections that are foretold in it."""
+
+    working: WorkingVolume
+    regions: Regions
+    offsets: tuple[int, ...] = ()
+
+
 class RegionPool:
-    """The regions in memory at a given step: a function of the plan and the step alone.
+    """The regions in memory at a given step: a function of the plans and the step alone.
 
     It starts with few, so that training begins at once, grows to its capacity, and then exchanges the oldest for new
-    ones as long as the plan has regions that were not seen.
+    ones as long as there are regions that were not seen.  What can't be read, or shows nothing, is left out.
 
     Parameters
     ----------
-    working : where to read
-    plan : which region comes when
+    sources : where to read
     textons : gives the texture labels
     capacity : regions held at most
     reach_nm : largest shift between neighbouring sections that is looked for
+    memory_mb : for regions and what is read ahead; fewer regions are held if so many take more
     """
 
     def __init__(
-        self, working: WorkingVolume, plan: RegionPlan, textons: FilterClassifier, capacity: int, reach_nm: float = 0.0
+        self,
+        sources: Sequence[RegionSource],
+        textons: FilterClassifier,
+        capacity: int,
+        reach_nm: float = 0.0,
+        memory_mb: int = 512,
     ) -> None:
-        self._working, self._plan, self._textons = working, plan, textons
-        self._capacity = min(capacity, plan.n_regions)
-        self._reach_nm = reach_nm
-        self._held: dict[int, Region] = {}
+        self._sources, self._textons, self._reach_nm = tuple(sources), textons, reach_nm
+        largest = max(prod(source.regions[0].shape) for source in sources) * _BYTES_PER_PIXEL
+        counts = [source.regions.n_regions for source in sources]
+        self._n_all = sum(counts)
+        self._capacity = min(capacity, self._n_all, max(_FIRST, int(memory_mb * 1e6 * _SHARE_OF_REGIONS / largest)))
+        self._turns = Turns(counts, all_fit=self._n_all <= self._capacity)
+        ahead = bytes_ahead(memory_mb, len(sources))
+        self._read_ahead = [ReadAhead(s.working, s.regions, textons.radius_px, ahead) for s in sources]
+        self._held: dict[int, Region | None] = {}
+        self._notices: list[str] = []
+        self._told: dict[str, str] = {}
 
     def at(self, step: int) -> list[Region]:
-        """Return the regions to train on at `step`, reading those that are new."""
+        """Return the regions to train on at `step`, reading those that are new.
+
+        Raises
+        ------
+        InputError
+            If no region can be read, or all show nothing.
+        """
         n_read = _FIRST + step // _STEPS_PER_REGION
         if n_read >= self._capacity:
             full_at = (self._capacity - _FIRST) * _STEPS_PER_REGION
             exchanged = max(0, step - full_at) // _STEPS_PER_REPLACEMENT
-            n_read = self._capacity + (exchanged if self._plan.n_regions > self._capacity else 0)
-        wanted = range(n_read - min(n_read, self._capacity), n_read)
-        for index in [index for index in self._held if index not in wanted]:
+            n_read = self._capacity + (exchanged if self._n_all > self._capacity else 0)
+        first, found = n_read - min(n_read, self._capacity), list[Region]()
+        for index in [index for index in self._held if index < first]:
             del self._held[index]
-        for index in wanted:
-            if index not in self._held:
-                self._held[index] = self._read(self._plan[index])
-        return [self._held[index] for index in wanted]
+        index = first
+        # Where much is left out more is read than is due: training on a single place would teach little.
+        while index < n_read or (len(found) < min(_FIRST, self._capacity) and index < n_read + _MORE):
+            region = self._region(index)
+            found += [region] if region is not None else []
+            index += 1
+        if not found:
+            raise InputError(
+                f"nothing to learn from in {n_read + _MORE - first} places. {' '.join(self._told.values())}"
+            )
+        return found
+
+    def take_notices(self) -> list[str]:
+        """Return what was left out since the last call, in sentences for people; each reason is given once."""
+        taken, self._notices = self._notices, []
+        return taken
+
+    def _region(self, index: int) -> Region | None:
+        if index not in self._held:
+            source, number = self._turns[index]
+            box = self._sources[source].regions[number]
+            # A small volume can come round while its region of the last time is still held.
+            twins = [held for held in self._held.values() if held and (held.source, held.box) == (source, box)]
+            self._held[index] = twins[0] if twins else self._told_of(source, number, box)
+        return self._held[index]
+
+    def _told_of(self, source: int, number: int, box: Box) -> Region | None:
+        """Return a region; None, and a notice, if it can't be read or shows nothing."""
+        try:
+            region = self._read(source, self._read_ahead[source].at(number), box)
+        except InputError as error:
+            self._tell("unreadable", f"A part of the stack is left out of the training: {error}.")
+            return None
+        if float(region.image.max()) > float(region.image.min()):
+            return region
+        name = self._sources[source].working.volume.name
+        self._tell("blank", f"{name}: parts of one grey value are left out of the training.")
+        return None
+
+    def _tell(self, reason: str, notice: str) -> None:
+        if reason not in self._told:
+            self._told[reason] = notice
+            self._notices.append(notice)
 
     @torch.no_grad()
-    def _read(self, box: Box) -> Region:
+    def _read(self, source: int, working: WorkingVolume, box: Box) -> Region:
         halo = self._textons.radius_px
         wide = Box(box.z0, box.z1, box.y0 - halo, box.y1 + halo, box.x0 - halo, box.x1 + halo)
-        left_out = frozenset(z - box.z0 for z in self._working.left_out if box.z0 <= z < box.z1)
-        read = torch.from_numpy(self._working.read(wide))  # (S, H + 2 halo, W + 2 halo)
+        left_out = frozenset(z - box.z0 for z in working.left_out if box.z0 <= z < box.z1)
+        read = torch.from_numpy(working.read(wide))  # (S, H + 2 halo, W + 2 halo)
         sections = read[_stand_ins(len(read), left_out)] if left_out else read
         inner = (slice(halo, -halo), slice(halo, -halo))
+        image = sections[:, inner[0], inner[1]]
         device = self._textons.centres.device
         labels = []
         for section in sections:  # one by one: the responses of a section are twenty times its size
             responses = self._textons.responses(section[None, None].to(device))[..., inner[0], inner[1]]
             labels.append(nearest_cluster(responses, self._textons.centres)[0].to(torch.uint8).cpu())
-        image = sections[:, inner[0], inner[1]]
-        drift = section_drift(image, sum(self._working.pixel_nm) / 2, self._reach_nm)
-        return Region(box, image.to(torch.float16), torch.stack(labels), drift, left_out)
+        drift = section_drift(image, sum(working.pixel_nm) / 2, self._reach_nm)
+        offsets = self._sources[source].offsets
+        return Region(box, image.to(torch.float16), torch.stack(labels), drift, left_out, source, offsets)
+
+
+def bytes_ahead(memory_mb: int, n_volumes: int) -> int:
+    """Return how much of a volume's storage is held at once, bytes; so much again is read ahead."""
+    return int(memory_mb * 1e6 * (1 - _SHARE_OF_REGIONS) / 2 / n_volumes)
 
 
 def _stand_ins(n_sections: int, left_out: frozenset[int]) -> list[int]:

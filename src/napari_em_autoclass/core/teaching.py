@@ -7,6 +7,7 @@ region is classified once and used for many tiles.
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import torch
@@ -60,19 +61,20 @@ class Teacher:
         regions : those in memory at the step `since`, always the same
         step : of now; how many maps there are depends on it alone, so that a resumed run sees the same
         """
-        depth = len(regions[0].image)
         at_most = min(len(regions), max(1, _MAX_PIXELS // regions[0].image.numel()))
-        wanted = min(at_most * depth, (step - self.since + 1) * _SECTIONS_PER_STEP)
+        depths = [len(region.image) for region in regions[:at_most]]
+        wanted = min(sum(depths), (step - self.since + 1) * _SECTIONS_PER_STEP)
         while self._n_sections < wanted:
+            region = regions[len(self._maps)]
             if not self._sections:
-                region = regions[len(self._maps)]
-                self._work = region_classes(self.network, region, self._near, self._smoothing_px, self._device)
+                near = region.offsets[0] if region.offsets else self._near
+                self._work = region_classes(self.network, region, near, self._smoothing_px, self._device)
             self._sections.append(next(self._work))
             self._n_sections += 1
-            if len(self._sections) == depth:
+            if len(self._sections) == len(region.image):
                 self._maps.append(torch.stack(self._sections))
                 self._sections = []
-        return self._maps[: wanted // depth]
+        return self._maps[: sum(end <= wanted for end in accumulate(depths))]
 
 
 def region_classes(

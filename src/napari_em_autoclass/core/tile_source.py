@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from napari_em_autoclass.core.regions import Region, RegionPool
+from napari_em_autoclass.core.chunk_plan import PlanSizes, plan_regions
+from napari_em_autoclass.core.regions import Region, RegionPool, RegionSource, bytes_ahead
 from napari_em_autoclass.core.tiles import RegionPlan, TilePlace, neighbour_offsets, sample_places
 from napari_em_autoclass.core.views import turn
+from napari_em_autoclass.core.volumes import refuse_unlike, section_offsets
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,30 +48,41 @@ class TileSource:
 
     Parameters
     ----------
-    working : the volume
+    workings : the volumes; distances to neighbours are counted in sections of the first
     settings : of the beginning of the run
 
     Raises
     ------
     InputError
-        If the volume has fewer than three sections, or a section is smaller than a tile.
+        If a volume has fewer than three sections, or a section is smaller than a tile, or the pixel sizes are unlike.
     """
 
-    def __init__(self, working: WorkingVolume, settings: RunSettings) -> None:
+    def __init__(self, *workings: WorkingVolume, settings: RunSettings) -> None:
+        working = workings[0]
         gap_nm = working.volume.voxel_size_nm[0]
         self.offsets = neighbour_offsets(settings.tiles.neighbour_distances_nm, gap_nm, working.shape_zyx[0])
         # Nearest first: -1, +1, -2, +2, ...
         self.neighbours = tuple(sign * offset for offset in self.offsets for sign in (-1, 1))
-        self._working = working
-        self._plan = RegionPlan(working.shape_zyx, settings.tiles, max(self.offsets), settings.seed, working.left_out)
-        self._capacity = settings.tiles.n_regions
+        refuse_unlike(workings)
+        self._workings, self._settings = workings, settings
+        self._offsets = [section_offsets(self.offsets, gap_nm, w.volume.voxel_size_nm[0]) for w in workings]
+        for other, offsets in zip(workings, self._offsets, strict=True):  # found here, before a folder is made
+            RegionPlan(other.shape_zyx, settings.tiles, max(offsets), settings.seed, other.left_out)
         self._context = settings.classifier.context
-        self._reach_nm = settings.tiles.shift_nm
         self._pool: RegionPool | None = None
 
     def open(self, textons: FilterClassifier) -> None:
         """Begin to read regions, labelled by `textons`."""
-        self._pool = RegionPool(self._working, self._plan, textons, self._capacity, self._reach_nm)
+        tiles, seed = self._settings.tiles, self._settings.seed
+        small, sources = bytes_ahead(tiles.memory_mb, len(self._workings)), list[RegionSource]()
+        for i, (working, offsets) in enumerate(zip(self._workings, self._offsets, strict=True)):
+            sizes = PlanSizes(tiles, max(offsets), textons.radius_px)
+            sources.append(RegionSource(working, plan_regions(working, sizes, seed + i, small), offsets))
+        self._pool = RegionPool(sources, textons, tiles.n_regions, tiles.shift_nm, tiles.memory_mb)
+
+    def take_notices(self) -> list[str]:
+        """Return what was left out of the training since the last call, in sentences for people."""
+        return self._pool.take_notices() if self._pool is not None else []
 
     def draw(
         self,
@@ -102,12 +115,13 @@ class TileSource:
         classes = []
         for (region, r, place), symmetry, at in zip(chosen, symmetries, pixels, strict=True):
             shown = offsets if with_neighbours else (0,)
-            sections.append(turn(region.sections(place, size, shown, self._context), symmetry))
-            for offset in offsets:
-                labels = turn(region.labels(region.textons, place, size, offset), symmetry)
+            own = (0, *(sign * offset for offset in region.offsets for sign in (-1, 1)))  # in sections of its volume
+            sections.append(turn(region.sections(place, size, own[: len(shown)], self._context), symmetry))
+            for offset, there in zip(offsets, own, strict=True):
+                labels = turn(region.labels(region.textons, place, size, there), symmetry)
                 textons.setdefault(offset, []).append(labels.flatten()[at])
             if class_maps is not None:
-                maps = [region.labels(class_maps[r], place, size, offset) for offset in offsets]
+                maps = [region.labels(class_maps[r], place, size, there) for there in own]
                 classes.append(turn(torch.stack(maps), symmetry))
         return DrawnTiles(
             torch.stack(sections),
@@ -119,10 +133,10 @@ class TileSource:
     def triples(self, settings: RunSettings, step: int, n_tiles: int, rng: np.random.Generator) -> list[Tensor]:
         """Return tiles (3, C, H, W) to cluster on: a section between its nearest neighbours."""
         regions = self.regions(step)
-        near = self.offsets[0]
         places = self._places(regions, settings, n_tiles, rng)
-        size, offsets = settings.tiles.size_px, (-near, 0, near)
-        return [regions[r].sections(place, size, offsets, self._context) for r, place in places]
+        size = settings.tiles.size_px
+        near = [(-region.offsets[0], 0, region.offsets[0]) for region in regions]
+        return [regions[r].sections(place, size, near[r], self._context) for r, place in places]
 
     def regions(self, step: int) -> list[Region]:
         """Return the regions in memory at `step`."""
@@ -133,4 +147,6 @@ class TileSource:
         self, regions: Sequence[Region], settings: RunSettings, n: int, rng: np.random.Generator
     ) -> list[tuple[int, TilePlace]]:
         boxes = [region.box for region in regions]
-        return sample_places(boxes, n, settings.tiles, max(self.offsets), rng, left_out=self._working.left_out)
+        margins = [max(region.offsets) for region in regions]
+        left_out = [self._workings[region.source].left_out for region in regions]
+        return sample_places(boxes, n, settings.tiles, margins, rng, left_out=left_out)

@@ -7,7 +7,7 @@ resumed run sees the same tiles as one that was never interrupted.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from pydantic import Field, PositiveFloat
@@ -19,7 +19,7 @@ from napari_em_autoclass.core.volume import Box
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["RegionPlan", "TilePlace", "TileSettings", "neighbour_offsets", "sample_places"]
+__all__ = ["RegionPlan", "Regions", "TilePlace", "TileSettings", "neighbour_offsets", "sample_places"]
 
 TilePlace = tuple[int, int, int]
 """Section, top row and left column of a tile inside its region."""
@@ -40,6 +40,22 @@ class TileSettings(Settings):
     """Sections of a region that can be in the middle of a tile."""
     n_regions: int = Field(24, ge=1, le=4096)
     """Regions held in memory at once; more memory, more variety."""
+    memory_mb: int = Field(512, ge=64, le=1_000_000, json_schema_extra={"step": 64, "unit": "MB"})
+    """Most memory for regions, and for what is read ahead of them; with large regions fewer are held."""
+
+
+class Regions(Protocol):
+    """The order in which regions of a volume are read."""
+
+    @property
+    def n_regions(self) -> int:
+        """How many there are in a pass."""
+
+    def __getitem__(self, index: int) -> Box:
+        """Return the region that is read as number `index` (0, 1, 2, ... without end)."""
+
+    def together(self, index: int) -> range:
+        """Return the numbers of the regions that are read along with number `index`: they share chunks."""
 
 
 def neighbour_offsets(distances_nm: Sequence[float], gap_nm: float, n_sections: int) -> tuple[int, ...]:
@@ -128,6 +144,10 @@ class RegionPlan:
         depth, height, width = self._sizes
         return Box(z, z + depth, y, y + height, x, x + width)
 
+    def together(self, index: int) -> range:
+        """Return `index` alone: nothing is known of what regions share in storage."""
+        return range(index, index + 1)
+
 
 def _cover(length: int, size: int) -> list[int]:
     """Return starts of windows of `size` that cover `length`, evenly overlapping."""
@@ -145,21 +165,30 @@ def sample_places(
     boxes: Sequence[Box],
     n: int,
     settings: TileSettings,
-    margin: int,
+    margin: int | Sequence[int],
     rng: np.random.Generator,
     *,
-    left_out: frozenset[int] = frozenset(),
+    left_out: frozenset[int] | Sequence[frozenset[int]] = frozenset(),
 ) -> list[tuple[int, TilePlace]]:
     """Return `n` random tiles as (index of the region, place of the tile in it), none in a section that is left out.
 
     Regions are drawn without replacement while they last: tiles of one step should come from distant places.
+
+    Parameters
+    ----------
+    boxes : the regions
+    n, settings, rng : how many, of which size, and what decides
+    margin : sections needed on either side of a middle one; one number, or one for each region
+    left_out : sections that may not stand in the middle; for all regions, or for each
     """
+    margins = [margin] * len(boxes) if isinstance(margin, int) else margin
+    sections = [left_out] * len(boxes) if isinstance(left_out, frozenset) else left_out
     order = rng.permutation(len(boxes))
     places: list[tuple[int, TilePlace]] = []
     for i in range(n):
         region = int(order[i % len(order)])
         depth, height, width = boxes[region].shape
-        middles = _middles(boxes[region].z0, depth, margin, left_out)
+        middles = _middles(boxes[region].z0, depth, margins[region], sections[region])
         z = middles[int(rng.integers(len(middles)))]
         y, x = int(rng.integers(height - settings.size_px + 1)), int(rng.integers(width - settings.size_px + 1))
         places.append((region, (z, y, x)))

@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from napari_em_autoclass.core.chunk_grid import ChunkGrid, chunk_grid
 from napari_em_autoclass.core.errors import InputError
 
 __all__ = ["ArrayLike", "Box", "Volume", "fingerprint"]
@@ -202,6 +203,11 @@ class _Cropped:
     @property
     def dtype(self) -> Any:
         return self.data.dtype
+
+    @property
+    def chunk_grid(self) -> ChunkGrid | None:
+        of_all = chunk_grid(self.data)
+        return of_all.seen_from((self.box.z0, self.box.y0, self.box.x0)) if of_all is not None else None
 
     def __getitem__(self, key: tuple[slice, slice, slice]) -> Any:
         origin = (self.box.z0, self.box.y0, self.box.x0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +11,9 @@ import torch
 
 from napari_em_autoclass.core.classifier import FilterClassifier
 from napari_em_autoclass.core.clusters import fit_clusters
+from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.volume import Box
+from napari_em_autoclass.core.volumes import shares
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,14 +34,27 @@ def filter_scales_px(scales_nm: tuple[float, ...], pixel_nm: tuple[float, float]
     return tuple(sorted({max(1.0, round(scale / pixel, 3)) for scale in scales_nm}))
 
 
-def warm_start(working: WorkingVolume, settings: RunSettings) -> tuple[FilterClassifier, FilterClassifier]:
+def warm_start(
+    working: WorkingVolume | Sequence[WorkingVolume], settings: RunSettings
+) -> tuple[FilterClassifier, FilterClassifier]:
     """Return (classes, textons): two classifiers on one filter bank with K and T clusters.
 
-    Both come from the same pixels, drawn from patches all over the volume.
+    Both come from the same pixels, drawn from patches all over the volume, or over all volumes.
+
+    Raises
+    ------
+    InputError
+        If no patch can be read.
     """
-    scales = filter_scales_px(settings.classifier.filter_scales_nm, working.pixel_nm)
+    workings = working if isinstance(working, Sequence) else (working,)
+    scales = filter_scales_px(settings.classifier.filter_scales_nm, workings[0].pixel_nm)
     classes = FilterClassifier(scales, settings.n_classes)
-    sample = _sample_responses(working, classes, settings.seed)  # (N, C)
+    parts = shares([prod(each.shape_zyx) for each in workings])
+    samples = [
+        _sample_responses(each, classes, settings.seed + i, max(1, round(_N_PATCHES * part)))
+        for i, (each, part) in enumerate(zip(workings, parts, strict=True))
+    ]
+    sample = np.concatenate(samples)  # (N, C)
     mean, scale = sample.mean(axis=0), sample.std(axis=0).clip(min=1e-4)
     sample = (sample - mean) / scale
     textons = FilterClassifier(scales, settings.classifier.n_textons)
@@ -52,22 +69,29 @@ def warm_start(working: WorkingVolume, settings: RunSettings) -> tuple[FilterCla
 
 
 @torch.no_grad()
-def _sample_responses(working: WorkingVolume, classifier: FilterClassifier, seed: int) -> NDArray[np.float32]:
+def _sample_responses(
+    working: WorkingVolume, classifier: FilterClassifier, seed: int, n_patches: int
+) -> NDArray[np.float32]:
     rng = np.random.default_rng((seed, 0))
     _, height, width = working.shape_zyx
     sections = np.array(working.sound_sections)
     halo, side_y, side_x = classifier.radius_px, min(_PATCH_PX, height), min(_PATCH_PX, width)
     per_patch = -(-_N_PIXELS // _N_PATCHES)
-    parts = []
+    parts, unreadable = [], None
     # Sections at even distances, so that few patches still see all of the stack.
-    for z in sections[np.linspace(0, len(sections) - 1, _N_PATCHES).round().astype(int)]:
+    for z in sections[np.linspace(0, len(sections) - 1, n_patches).round().astype(int)]:
         y, x = int(rng.integers(height - side_y + 1)), int(rng.integers(width - side_x + 1))
         box = Box(int(z), int(z) + 1, y - halo, y + side_y + halo, x - halo, x + side_x + halo)
-        responses = classifier.bank(torch.from_numpy(working.read(box))[None])[
-            0, :, halo:-halo, halo:-halo
-        ]  # (C, h, w)
+        try:
+            patch = torch.from_numpy(working.read(box))
+        except InputError as error:  # a damaged chunk: the other patches tell enough
+            unreadable = error
+            continue
+        responses = classifier.bank(patch[None])[0, :, halo:-halo, halo:-halo]  # (C, h, w)
         pixels = rng.integers(side_y * side_x, size=min(per_patch, side_y * side_x))
         parts.append(responses.flatten(1)[:, torch.from_numpy(pixels)].T.numpy())
+    if unreadable is not None and not parts:
+        raise unreadable
     return np.concatenate(parts).astype(np.float32)
 
 

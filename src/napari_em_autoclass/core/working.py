@@ -70,6 +70,15 @@ class WorkingVolume:
         inside = frozenset(z - box.z0 for z in left_out if box.z0 <= z < box.z1)
         return WorkingVolume(self.volume.crop(box), cut, self.factors_yx, inside)
 
+    def stored(self, box: Box, halo: int = 0) -> Box:
+        """Return the voxels of the volume that `read` needs for `box` and `halo` working pixels around it."""
+        _, height, width = self.shape_zyx
+        rows = _mirrored(box.y0 - halo, box.y1 + halo, height)
+        columns = _mirrored(box.x0 - halo, box.x1 + halo, width)
+        return self._voxels(
+            Box(box.z0, box.z1, int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
+        )
+
     def read(self, box: Box) -> NDArray[np.float32]:
         """Return normalised working pixels of `box`, shape `box.shape`; outside the section they are mirrored.
 
@@ -101,11 +110,14 @@ class WorkingVolume:
         block = self.read(replace(box, z0=low, z1=high))
         return block[np.arange(box.z0 - context, box.z1 + context).clip(low, high - 1) - low] if context else block
 
-    def _binned(self, box: Box) -> NDArray[np.float32]:
+    def _voxels(self, box: Box) -> Box:
         fy, fx = self.factors_yx
         _, rows, columns = self.volume.shape_zyx
-        stored = Box(box.z0, box.z1, box.y0 * fy, min(box.y1 * fy, rows), box.x0 * fx, min(box.x1 * fx, columns))
-        block = self.normalisation.apply(self.volume.read(stored), box.z0)
+        return Box(box.z0, box.z1, box.y0 * fy, min(box.y1 * fy, rows), box.x0 * fx, min(box.x1 * fx, columns))
+
+    def _binned(self, box: Box) -> NDArray[np.float32]:
+        fy, fx = self.factors_yx
+        block = self.normalisation.apply(self.volume.read(self._voxels(box)), box.z0)
         if (fy, fx) == (1, 1):
             return block
         depth, height, width = box.shape

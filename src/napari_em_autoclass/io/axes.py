@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_em_autoclass.core.chunk_grid import ChunkGrid, chunk_sizes
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.io.lazy import plain_slices
 
@@ -116,6 +117,14 @@ class _Reordered:
     @property
     def dtype(self) -> Any:
         return self.data.dtype
+
+    @property
+    def chunk_grid(self) -> ChunkGrid | None:
+        sizes = chunk_sizes(self.data)
+        if sizes is None:
+            return None
+        z, y, x = (sizes[self.axes.letters.index(letter)] for letter in "ZYX")
+        return ChunkGrid((z, y, x))
 
     def __getitem__(self, key: Any) -> np.ndarray[Any, Any]:
         slices, dropped = plain_slices(key, self.shape)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_em_autoclass.core.chunk_grid import ChunkGrid
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -41,6 +43,7 @@ class SectionStack:
         self.shape: tuple[int, ...] = shape
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.ndim = 3
+        self.chunk_grid = ChunkGrid((1, shape[1], shape[2]))  # whoever wants a pixel pays for its section
         self._read_section = read_section
         section_bytes = max(1, shape[1] * shape[2] * self.dtype.itemsize)
         self._n_kept = max(1, cache_bytes // section_bytes)
