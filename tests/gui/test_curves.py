@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from napari_em_autoclass.core.events import QualityMeasured, StepDone
+from napari_em_autoclass.core.events import QualityMeasured, SettingsChanged, StepDone
 from napari_em_autoclass.gui.curves import Curves
 
 
@@ -73,3 +73,12 @@ def test_quality_and_foresight_have_a_line_and_their_last_value(curves: Curves) 
     assert "quality 0.41" in curves._quality_legend.text()
     curves.clear()
     assert "quality –" in curves._quality_legend.text()
+
+
+def test_a_change_of_settings_is_marked_in_both_plots(curves: Curves) -> None:
+    curves.add_change(SettingsChanged("run", 30, (("terms.balance.weight", 2.0), ("views.noise", 0.0))))
+    marks = [mark for _, mark in curves._marks]
+    assert [mark.value() for mark in marks] == [30, 30]
+    assert marks[0].toolTip() == "From step 30 on:\nbalance.weight = 2.0\nviews.noise = 0.0"
+    curves.clear()
+    assert not any(mark.scene() for mark in marks)

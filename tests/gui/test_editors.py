@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pytest
+from pydantic import Field
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QValidator, QWheelEvent
 from qtpy.QtWidgets import QApplication, QComboBox
 
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.gui.editors import FloatBox, IntBox, editor_for
+from napari_em_autoclass.gui.editors import FloatBox, IntBox, editor_for, tooltip_of
 
 FIELD = FieldInfo(description="What it does.")
 
 
 def nothing() -> None: ...
+
+
+def test_a_tooltip_says_unit_and_bounds() -> None:
+    bounded = FieldInfo.from_annotation(Annotated[float, Field(gt=0, le=10_000, description="How far.")])
+    assert tooltip_of(bounded, "nm") == "<qt>How far. In nanometres.<br><i>From above 0 to 10,000.</i></qt>"
+    assert tooltip_of(FIELD) == "<qt>What it does.</qt>"
 
 
 @pytest.mark.parametrize("value", [0.0001, 1e-9, 0.1 + 0.2, 123456.789])

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import pytest
 from pydantic import Field, ValidationError
@@ -13,10 +14,11 @@ from qtpy.QtWidgets import QDoubleSpinBox, QLabel
 
 import napari_em_autoclass.core
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.core.run_settings import load_recipe, recipe_names
+from napari_em_autoclass.core.run_settings import RunSettings, load_recipe, recipe_names
 from napari_em_autoclass.core.settings import Settings
+from napari_em_autoclass.gui.editors import tooltip_of
 from napari_em_autoclass.gui.fold import Fold
-from napari_em_autoclass.gui.form import SettingsForm, words
+from napari_em_autoclass.gui.form import SettingsForm, _label, words
 
 
 def subclasses(kind: type[Settings]) -> Iterator[type[Settings]]:
@@ -65,6 +67,67 @@ def test_what_goes_in_comes_out(qtbot: Any, settings: Settings) -> None:
     form = SettingsForm(settings)
     qtbot.addWidget(form)
     assert form.value == settings
+
+
+def within(kind: Any) -> Iterator[type[Settings]]:
+    """Give the Settings classes that a type is made of, and those that they are made of."""
+    if isinstance(kind, type) and issubclass(kind, Settings):
+        yield kind
+        for field in kind.model_fields.values():
+            yield from within(field.annotation)
+    for part in get_args(kind):
+        yield from within(part)
+
+
+FILLED_IN = sorted(set(within(RunSettings)), key=lambda kind: kind.__name__)
+
+
+def numbers_of(kind: type[Settings]) -> Iterator[tuple[str, Any]]:
+    for name, field in kind.model_fields.items():
+        if {int, float} & {field.annotation, *get_args(field.annotation)}:
+            yield name, field
+
+
+@pytest.mark.parametrize("kind", FILLED_IN, ids=lambda kind: kind.__name__)
+def test_each_number_has_bounds_and_a_sentence_that_says_of_what(kind: type[Settings]) -> None:
+    for name, field in numbers_of(kind):
+        tooltip = tooltip_of(field)
+        assert "<i>From " in tooltip, f"{kind.__name__}.{name} has no bounds"
+        assert (field.description or "").rstrip().endswith("."), f"{kind.__name__}.{name} has no sentence"
+
+
+@pytest.mark.parametrize("kind", FILLED_IN, ids=lambda kind: kind.__name__)
+def test_each_length_and_time_has_its_unit(kind: type[Settings]) -> None:
+    for name, field in numbers_of(kind):
+        extra = field.json_schema_extra
+        unit = extra.get("unit") if isinstance(extra, dict) else None
+        said = f"{field.description} {_label(name, field)}"
+        if name.endswith(("_nm", "_s", "_px", "_mb")) or name in ("seconds", "radius", "distance", "patch", "window"):
+            assert unit or re.search(r"\((nm|px|s)\)|pixels", said), f"{kind.__name__}.{name} has no unit"
+
+
+def test_an_editor_is_found_by_its_path_and_unfolded(qtbot: Any) -> None:
+    form = SettingsForm(load_recipe("neighbour-forecast"))
+    qtbot.addWidget(form)
+    assert form.editor_at("seed").get() == 0
+    assert form.editor_at("terms.balance.weight").get() == 1.0
+    for path in ("nothing", "terms.nothing.weight", "tiles.nothing"):
+        with pytest.raises(KeyError):
+            form.editor_at(path)
+    form.reveal("terms.balance.weight")
+    opened = [fold for fold in form.findChildren(Fold) if fold.is_open]
+    assert len(opened) == 1
+    assert opened[0].isAncestorOf(form.editor_at("terms.balance.weight").widget)
+
+
+def test_parts_can_be_closed_to_editing(qtbot: Any) -> None:
+    form = SettingsForm(load_recipe("neighbour-forecast"))
+    qtbot.addWidget(form)
+    form.enable_only({"views"})
+    assert form.editor_at("views.noise").widget.isEnabled()
+    assert not form.editor_at("tiles.size_px").widget.isEnabled()
+    form.enable_only(None)
+    assert form.editor_at("tiles.size_px").widget.isEnabled()
 
 
 @pytest.mark.parametrize("name", recipe_names())

@@ -65,6 +65,38 @@ def test_raising_doubles_and_wakes(sliders: AimSliders) -> None:
     assert sliders.weights["balance"] == 1.0
 
 
+def test_lowering_halves_and_says_when_there_is_nothing_left(sliders: AimSliders) -> None:
+    assert sliders.lower_aim("forecast")
+    assert (sliders.weights["forecast"], sliders.weights["neighbour_information"]) == (0.5, 0.15)
+    slider(sliders, "Neighbours must foretell this section").setValue(0)
+    assert not sliders.lower_aim("forecast")
+    assert not sliders.lower_aim("a kind it has not")
+    assert sliders.kinds == {"balance"}
+
+
+def test_raising_stops_at_the_end(sliders: AimSliders) -> None:
+    assert [sliders.raise_aim("balance") for _ in range(3)] == [True, True, False]
+    assert sliders.weights["balance"] == 4.0
+
+
+def test_one_term_can_have_a_weight_of_its_own(qtbot: Any, sliders: AimSliders) -> None:
+    with qtbot.waitSignal(sliders.changed):
+        sliders.set_weight("neighbour_information", 0.8)
+    assert sliders.weights == {**RECIPE, "neighbour_information": 0.8}
+    slider(sliders, "Neighbours must foretell this section").setValue(10)  # both follow, each from its own
+    assert (sliders.weights["forecast"], sliders.weights["neighbour_information"]) == (0.5, 0.4)
+    sliders.set_weight("forecast", 0.0)
+    assert sliders.weights["forecast"] == 0.0
+    with qtbot.assertNotEmitted(sliders.changed):
+        sliders.set_weight("forecast", 0.0)
+
+
+def test_of_an_aim_that_is_off_one_term_alone_is_switched_on(sliders: AimSliders) -> None:
+    slider(sliders, "Neighbours must foretell this section").setValue(0)
+    sliders.set_weight("forecast", 0.7)
+    assert (sliders.weights["forecast"], sliders.weights["neighbour_information"]) == (0.7, 0.0)
+
+
 def test_aims_the_recipe_does_not_serve_are_hidden(sliders: AimSliders) -> None:
     assert slider(sliders, "Prefer compact regions").isHidden()
     assert not slider(sliders, "Use all the classes").isHidden()

@@ -86,8 +86,7 @@ def test_a_slider_changes_the_weights_of_the_running_training(
 
     learn(qtbot, panel, session)
     runs[0].settings = load_recipe("neighbour-forecast")
-    panel.raise_aim("balance")
-    assert panel.aims_fold.is_open
+    panel.sliders.raise_aim("balance")
     assert {term.kind: term.weight for term in runs[0].settings.terms}["balance"] == 2.0
 
 

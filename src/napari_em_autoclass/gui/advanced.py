@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.gui.form import SettingsForm
 from napari_em_autoclass.gui.worker import Report, TaskWorker
 
@@ -20,12 +22,23 @@ _log = logging.getLogger(__name__)
 
 # These have a widget of their own in the panel.
 _ELSEWHERE = frozenset({"recipe", "n_classes", "training.seconds", "training.steps", "region", "skip_sections"})
+# These may change while a training goes on, see `run_settings.refuse_fixed_changes`.
+_LIVE = frozenset({"terms", "views", "training"})
+_SLOWLY_MS = 300  # not at every letter that is typed
 
 
 class AdvancedSettings(QWidget):
-    """The generated form of a recipe's settings.  The weights of the terms follow the sliders, not this form."""
+    """The generated form of a recipe's settings.
+
+    The weights of the terms are those of the sliders: `show_weights` keeps them alike, and `weight_edited` tells of
+    those that were edited here.
+    """
 
     failed = Signal(str)
+    weight_edited = Signal(str, float)  # kind of the term
+    edited = Signal(object)  # RunSettings
+    shown = Signal()
+    changed_at = Signal(object)  # the widget of a setting that was changed by `change`
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -36,6 +49,13 @@ class AdvancedSettings(QWidget):
         self._form: SettingsForm | None = None
         self._loaded: RunSettings | None = None
         self._worker: TaskWorker | None = None
+        self._weights: dict[str, float] = {}
+        self._is_live = False
+        self._wanted: list[tuple[str, Callable[[Any], Any]]] = []  # changes that wait for the form
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_SLOWLY_MS)
+        self._soon.timeout.connect(self._tell)
         self._waiting = QLabel("Loading…")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -57,7 +77,7 @@ class AdvancedSettings(QWidget):
         """
         if self._form is None or self._shown != self._recipe:
             return None
-        edited = cast("RunSettings", self._form.value)
+        edited = self._with_loaded_weights()
         return None if edited == self._loaded and not self._is_own else edited
 
     def take(self, settings: RunSettings) -> None:
@@ -70,6 +90,26 @@ class AdvancedSettings(QWidget):
         if (name, preset) != (self._recipe, self._preset) or self._is_own:
             self._recipe, self._preset, self._is_own, self._shown = name, preset, False, ""
         if load:
+            self.show_recipe()
+
+    def set_live(self, is_live: bool) -> None:
+        """Let only what may change meanwhile be edited, while a training goes on."""
+        self._is_live = is_live
+        if self._form is not None:
+            self._form.enable_only(_LIVE if is_live else None)
+
+    def show_weights(self, weights: Mapping[str, float]) -> None:
+        """Show the weights that the sliders stand for."""
+        self._weights = dict(weights)
+        for kind, weight in weights.items():
+            self._show(f"terms.{kind}.weight", weight)
+
+    def change(self, path: str, value_of: Callable[[Any], Any]) -> None:
+        """Change one setting from what it is, as if it were edited; the form is loaded first where it has to be."""
+        self._wanted.append((path, value_of))
+        if self._form is not None and self._shown == self._recipe:
+            self._change_wanted()
+        else:
             self.show_recipe()
 
     def show_recipe(self) -> None:
@@ -95,6 +135,7 @@ class AdvancedSettings(QWidget):
 
     def close_down(self) -> None:
         """Show nothing later."""
+        self._soon.stop()
         if self._worker is not None:
             self._worker.returned.disconnect(self._on_loaded)
             self._worker.finished.disconnect(self._on_finished)
@@ -104,12 +145,54 @@ class AdvancedSettings(QWidget):
         if self._form is not None and layout is not None:
             layout.removeWidget(self._form)
             self._form.deleteLater()
-        weights = frozenset(f"terms.{term.kind}.weight" for term in settings.terms)
-        self._form = SettingsForm(settings, _ELSEWHERE | weights)
+        self._form = SettingsForm(settings, _ELSEWHERE)
         self._shown, self._loaded = settings.recipe, settings
         self._waiting.setVisible(False)
         if layout is not None:
             layout.addWidget(self._form)
+        self.set_live(self._is_live)
+        self._form.changed.connect(self._soon.start)
+        self.shown.emit()
+        self._change_wanted()
+
+    def _show(self, path: str, value: Any) -> bool:
+        """Show a value where the form has it, without a word to anybody."""
+        if self._form is None:
+            return False
+        try:
+            self._form.editor_at(path).set(value)
+        except KeyError:
+            return False
+        return True
+
+    def _change_wanted(self) -> None:
+        wanted, self._wanted = self._wanted, []
+        for path, value_of in wanted:
+            if self._form is not None and self._show(path, value_of(self._form.editor_at(path).get())):
+                self._form.reveal(path)
+                self._tell()
+                self.changed_at.emit(self._form.editor_at(path).widget)
+
+    def _tell(self) -> None:
+        """Say what was edited: weights to the sliders, all of it to the training that is under way."""
+        if self._form is None:
+            return
+        try:
+            edited = cast("RunSettings", self._form.value)
+        except InputError as error:
+            self.failed.emit(str(error))
+            return
+        for term in edited.terms:
+            if term.weight != self._weights.get(term.kind, term.weight):
+                self._weights[term.kind] = term.weight
+                self.weight_edited.emit(term.kind, term.weight)
+        self.edited.emit(edited)
+
+    def _with_loaded_weights(self) -> RunSettings:
+        """Return the settings as edited but for the weights, which are the sliders' business."""
+        edited = cast("RunSettings", self._form.value if self._form is not None else self._loaded)
+        loaded = {term.kind: term.weight for term in self._loaded.terms} if self._loaded is not None else {}
+        return edited.replace(terms=tuple(term.replace(weight=loaded[term.kind]) for term in edited.terms))
 
     def _on_errored(self, error: Exception) -> None:
         _log.error("settings can't be shown", exc_info=error)

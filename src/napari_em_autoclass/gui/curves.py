@@ -10,7 +10,7 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 from superqt.utils import qthrottled
 
-from napari_em_autoclass.core.events import QualityMeasured, StepDone
+from napari_em_autoclass.core.events import QualityMeasured, SettingsChanged, StepDone
 
 __all__ = ["Curves"]
 
@@ -35,12 +35,15 @@ class Curves(QWidget):
         self._loss_plot, self._usage_plot = _plot("loss by step"), _plot("share of each class")
         self._skills: list[tuple[int, float]] = []
         self._qualities: list[tuple[int, float]] = []
+        self._marks: list[tuple[pg.PlotWidget, pg.InfiniteLine]] = []
         self._quality_plot = _plot(
             "<qt>By step. <b>Foresight</b>: how much better than copying them the neighbouring sections are foretold "
             "(0 no better, 1 perfectly). <b>Quality</b>, without labels: how much of the texture here and in the next "
             "section the class map explains (CSEV, 0 to 1); a fall by more than 0.03 means something.</qt>"
         )
         self._quality_plot.setFixedHeight(_QUALITY_PX)
+        self._quality_plot.setXLink(self._loss_plot)
+        self._quality_plot.setYRange(-0.2, 1, padding=0.02)
         self._quality_plot.getAxis("left").setTicks([[(0.0, "0"), (0.5, ".5"), (1.0, "1")]])  # more would overlap
         self._skill_line = self._quality_plot.plot(pen=pg.mkPen(_LINE_COLORS[0], width=1.5))
         self._quality_line = self._quality_plot.plot(
@@ -84,7 +87,10 @@ class Curves(QWidget):
         self._skills, self._qualities = [], []
         for line in self._lines.values():
             self._loss_plot.removeItem(line)
+        for plot, mark in self._marks:
+            plot.removeItem(mark)
         self._lines.clear()
+        self._marks.clear()
         self._redraw()
 
     def add(self, event: StepDone) -> None:
@@ -99,6 +105,15 @@ class Curves(QWidget):
         """Add a look at the quality."""
         self._qualities.append((event.step, event.csev))
         self._redraw_soon()
+
+    def add_change(self, event: SettingsChanged) -> None:
+        """Mark the step at which settings were changed, in both plots over steps; hovering says which."""
+        words = "\n".join(f"{path.removeprefix('terms.')} = {value}" for path, value in event.changes)
+        for plot in (self._loss_plot, self._quality_plot):
+            mark = pg.InfiniteLine(event.step, pen=pg.mkPen("#8b8f98", style=Qt.PenStyle.DashLine))
+            mark.setToolTip(f"From step {event.step} on:\n{words}")
+            plot.addItem(mark)
+            self._marks.append((plot, mark))
 
     def set_colors(self, colors: Sequence[str]) -> None:
         """Give each class's bar its colour."""

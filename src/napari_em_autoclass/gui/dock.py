@@ -175,7 +175,7 @@ class AutoclassDock(QWidget):
         self.training_panel.history_bar.wanted.connect(self.layers.put)
         self.training_panel.history_bar.kept.connect(self._on_kept)
         self.teach_panel.taught.connect(self.taught_layer.show)
-        self.header.remedy_wanted.connect(self.training_panel.raise_aim)
+        self.header.remedy_wanted.connect(self.training_panel.live.cure)
 
     def _say(self, sentence: str, is_error: bool) -> None:
         self.status.setText(sentence)
@@ -200,6 +200,7 @@ class AutoclassDock(QWidget):
     def _on_event(self, event: Event) -> None:
         if isinstance(event, RunStarted):
             self._begin(event)
+        self.header.watch.kinds = self.training_panel.sliders.kinds
         self.header.show_event(event)
         for panel in (self.training_panel, self.class_panel, self.export_panel):
             panel.on_event(event)

@@ -19,6 +19,7 @@ __all__ = ["Editor", "FloatBox", "IntBox", "editor_for"]
 
 _MAX_INT = 2**31 - 1
 _DECIMALS = 12  # Qt rounds to these; shown are the digits that matter
+_UNIT_WORDS = {"nm": "nanometres", "px": "pixels", "s": "seconds", "MB": "megabytes"}
 
 
 class Editor(Protocol):
@@ -143,10 +144,19 @@ def editor_for(annotation: Any, field: FieldInfo, on_edited: Callable[[], None])
     return editor
 
 
-def tooltip_of(field: FieldInfo) -> str:
-    """Return the description of a field with its unit, wrapped by Qt."""
-    unit = _extra(field).get("unit")
-    return f"<qt>{field.description or ''}{f' In {unit}.' if unit else ''}</qt>"
+def tooltip_of(field: FieldInfo, unit: str = "") -> str:
+    """Return the description of a field with its unit and bounds, wrapped by Qt.
+
+    `unit` is used where the field itself names none.
+    """
+    unit = _extra(field).get("unit") or unit
+    described = f"{field.description or ''}{f' In {_UNIT_WORDS.get(unit, unit)}.' if unit else ''}"
+    low, high = _bounds(field)
+    if low is None or high is None:
+        return f"<qt>{described}</qt>"
+    above = "above " if low[1] else ""
+    below = "below " if high[1] else ""
+    return f"<qt>{described}<br><i>From {above}{low[0]:,.12g} to {below}{high[0]:,.12g}.</i></qt>"
 
 
 def _check_box(on_edited: Callable[[], None]) -> Editor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -32,6 +33,7 @@ class SettingsForm(QWidget):
         self._settings = settings
         self._editors: dict[str, Editor] = {}
         self._parts: dict[str, SettingsForm | list[SettingsForm]] = {}
+        self._widgets: dict[str, list[QWidget]] = {}  # by field
         self._rows = QFormLayout()
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setVerticalSpacing(3)
@@ -63,6 +65,50 @@ class SettingsForm(QWidget):
             changes[name] = tuple(form.value for form in part) if isinstance(part, list) else part.value
         return self._settings.replace(**changes)
 
+    def editor_at(self, path: str) -> Editor:
+        """Return the editor of ``training.learning_rate`` or, for a term by its kind, ``terms.balance.weight``.
+
+        Raises
+        ------
+        KeyError
+            If there is none.
+        """
+        name, _, rest = path.partition(".")
+        if not rest:
+            return self._editors[name]
+        part = self._parts[name]
+        if isinstance(part, SettingsForm):
+            return part.editor_at(rest)
+        kind, _, rest = rest.partition(".")
+        for form in part:
+            if form.kind == kind:
+                return form.editor_at(rest)
+        raise KeyError(path)
+
+    def reveal(self, path: str) -> None:
+        """Unfold what `editor_at` of this path is folded into."""
+        name, _, rest = path.partition(".")
+        part = self._parts.get(name)
+        for form in part if isinstance(part, list) else [part] if part is not None else []:
+            kind, _, below = rest.partition(".")
+            if isinstance(part, list) and form.kind != kind:
+                continue
+            fold = form.parentWidget()
+            if isinstance(fold, Fold):
+                fold.set_open(True)
+            form.reveal(below if isinstance(part, list) else rest)
+
+    def enable_only(self, names: Collection[str] | None) -> None:
+        """Let only these fields of this level be edited, with all that is in them; None is all."""
+        for name, widgets in self._widgets.items():
+            for widget in widgets:
+                widget.setEnabled(names is None or name in names)
+
+    @property
+    def kind(self) -> str:
+        """The kind of a term, "" of other settings."""
+        return str(getattr(self._settings, "kind", ""))
+
     @property
     def editors(self) -> dict[str, Editor]:
         """The editors of this level by field."""
@@ -76,28 +122,32 @@ class SettingsForm(QWidget):
     def _add(self, name: str, value: Any, hidden: frozenset[str]) -> None:
         field = type(self._settings).model_fields[name]
         if isinstance(value, Settings):
-            self._parts[name] = self._add_part(words(name), value, hidden)
+            self._parts[name] = self._add_part(name, words(name), value, hidden)
         elif isinstance(value, tuple) and value and all(isinstance(item, Settings) for item in value):
-            self._parts[name] = [self._add_item(getattr(item, "kind", name), item, hidden) for item in value]
+            self._parts[name] = [self._add_item(name, getattr(item, "kind", name), item, hidden) for item in value]
         elif not _is_fixed(field.annotation, value):
             editor = editor_for(field.annotation, field, self.changed.emit)
             editor.set(value)
+            tooltip = tooltip_of(field, _split_unit(name)[1])
+            editor.widget.setToolTip(tooltip)
             editor.widget.setAccessibleName(words(name))
             editor.widget.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             editor.widget.setMinimumWidth(70)
             label = QLabel(_label(name, field))
-            label.setToolTip(tooltip_of(field))
+            label.setToolTip(tooltip)
             self._editors[name] = editor
+            self._widgets[name] = [label, editor.widget]
             self._rows.addRow(label, editor.widget)
 
-    def _add_item(self, kind: str, settings: Settings, hidden: frozenset[str]) -> SettingsForm:
-        return self._add_part(words(kind), settings, _below(kind, hidden))
+    def _add_item(self, name: str, kind: str, settings: Settings, hidden: frozenset[str]) -> SettingsForm:
+        return self._add_part(name, words(kind), settings, _below(kind, hidden))
 
-    def _add_part(self, title: str, settings: Settings, hidden: frozenset[str]) -> SettingsForm:
+    def _add_part(self, name: str, title: str, settings: Settings, hidden: frozenset[str]) -> SettingsForm:
         form = SettingsForm(settings, hidden)
         form.changed.connect(self.changed)
         fold = Fold(title, form, is_open=False)
         fold.setToolTip(f"<qt>{(type(settings).__doc__ or '').strip().splitlines()[0]}</qt>")
+        self._widgets.setdefault(name, []).append(fold)
         self._folds.addWidget(fold)
         return form
 

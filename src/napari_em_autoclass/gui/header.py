@@ -10,7 +10,7 @@ from superqt import QElidingLabel
 from napari_em_autoclass.core.events import Event, RunStarted
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.glyphs import AMBER, GREEN, GREY, RED
-from napari_em_autoclass.gui.health import Health, health_of
+from napari_em_autoclass.gui.health import Health, HealthWatch
 from napari_em_autoclass.gui.source import voxel_size_text
 
 __all__ = ["Header"]
@@ -22,12 +22,12 @@ _LIGHTS = {"green": GREEN, "amber": AMBER, "red": RED, "off": GREY}
 class Header(QWidget):
     """Shows the stack, the device with its reason, classes in use, and a remedy when classes die."""
 
-    remedy_wanted = Signal(str)  # kind of the term to raise
+    remedy_wanted = Signal(object)  # Remedy
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._n_classes = 0
-        self._remedy = ""
+        self.watch = HealthWatch()
+        self._health: Health | None = None
         self.light = QLabel("●")
         self.name = QElidingLabel("No stack chosen")
         font = QFont(self.name.font())
@@ -41,9 +41,8 @@ class Header(QWidget):
         self.warning = QWidget()
         self.warning_text = QLabel()
         self.warning_text.setWordWrap(True)
-        self.remedy_button = QPushButton("Raise it")
-        self.remedy_button.setToolTip("Doubles the weight of 'Use all the classes'")
-        self.remedy_button.clicked.connect(lambda: self.remedy_wanted.emit(self._remedy))
+        self.remedy_button = QPushButton()
+        self.remedy_button.clicked.connect(self._on_remedy)
         self._lay_out()
         self.show_health(None)
 
@@ -80,23 +79,39 @@ class Header(QWidget):
     def show_event(self, event: Event) -> None:
         """Follow a run."""
         if isinstance(event, RunStarted):
-            self._n_classes = event.n_classes
             reason = event.device_reason.removeprefix(f"{event.device.upper()}, because ")
             self.device.setText(f"{event.device.upper()} · {reason}")
             self.device.setToolTip(f"Computing on {event.device}: {event.device_reason}")
             self.show_health(None)
-        health = health_of(event, self._n_classes)
+        health = self.watch.see(event)
         if health is not None:
             self.show_health(health)
 
     def show_health(self, health: Health | None) -> None:
         """Set the light, and say what to do where something is wrong."""
+        if health is not None and health == self._health:
+            return  # at every step: a tooltip that is shown would vanish
+        self._health = health
         self.light.setStyleSheet(f"color: {_LIGHTS[health.light if health else 'off']};")
-        is_wrong = health is not None and health.light != "green"
-        self._remedy = health.remedy if health else ""
+        remedy = health.remedy if health is not None else None
+        in_words = f"{health.sentence.removesuffix('.')}. " if health else ""
+        self.light.setToolTip(f"<qt>{in_words or 'How the learning is doing: it has not begun yet.'}</qt>")
         self.in_use.setText(health.brief if health else "")
-        in_words = f"{health.sentence}. " if health else ""
         self.in_use.setToolTip(f"<qt>{in_words}Counted as if all those in use were equally frequent.</qt>")
-        self.warning_text.setText(health.sentence if health and is_wrong else "")
-        self.warning.setVisible(is_wrong)
-        self.remedy_button.setVisible(bool(self._remedy))
+        self.warning_text.setText(health.sentence if health else "")
+        # Shown beside a green light too where there is something to press.
+        self.warning.setVisible(health is not None and (remedy is not None or health.light != "green"))
+        self.remedy_button.setVisible(remedy is not None)
+        if remedy is not None:
+            self.remedy_button.setText(remedy.label)
+            self.remedy_button.setToolTip(f"<qt>{remedy.about}</qt>")
+
+    def _on_remedy(self) -> None:
+        """Ask for the remedy, and give it time to work before it is proposed again."""
+        if self._health is None or self._health.remedy is None:
+            return
+        remedy = self._health.remedy
+        self.watch.treat(remedy)
+        self.remedy_button.setVisible(False)
+        self.warning.setVisible(False)
+        self.remedy_wanted.emit(remedy)

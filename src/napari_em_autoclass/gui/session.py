@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
@@ -19,7 +20,7 @@ from napari_em_autoclass.gui.previewer import Previewer
 from napari_em_autoclass.gui.run_mark import RunMark
 from napari_em_autoclass.gui.run_place import new_run_dir
 from napari_em_autoclass.gui.sentences import END_SENTENCES, sentence_for
-from napari_em_autoclass.gui.wishes import RunOrder, Wishes, open_classify, open_trainer, with_weights
+from napari_em_autoclass.gui.wishes import RunOrder, Wishes, open_classify, open_trainer
 from napari_em_autoclass.gui.worker import Run, TrainingWorker
 
 __all__ = ["RunState", "Session", "sentence_for"]
@@ -203,11 +204,11 @@ class Session(QObject):
         self._worker = self._run = None
         self._state = RunState.IDLE
 
-    def reweigh(self, weights: Mapping[str, float]) -> None:
-        """Change weights of a training that is under way, from its next step on."""
+    def alter(self, change: Callable[[Any], Any]) -> None:
+        """Change the settings of a training that is under way, from its next step on."""
         if self._run is not None:
             try:
-                self._run.settings = with_weights(self._run.settings, weights)
+                self._run.settings = change(self._run.settings)
             except InputError as error:
                 self.said.emit(str(error), True)
 

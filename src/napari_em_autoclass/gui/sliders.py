@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QSlider, QWidget
 from superqt import QElidingLabel
 
@@ -78,7 +78,7 @@ class AimSliders(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._recipe: Mapping[str, float] = {}
+        self._at_one: dict[str, float] = {}  # weight by kind where its slider stands at 1
         self._rows: dict[Aim, tuple[QLabel, QSlider, QLabel]] = {}
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(4, 0, 0, 4)
@@ -93,28 +93,58 @@ class AimSliders(QWidget):
         found: dict[str, float] = {}
         for aim, (_, slider, _) in self._rows.items():
             factor = slider.value() / _STEPS_PER_UNIT
-            for kind in self._served(aim):
-                # A term the recipe lists with weight 0 is an offer: its slider is the weight itself.
-                found[kind] = round(factor * (self._recipe[kind] or 1.0), 6)
+            found |= {kind: round(factor * self._at_one[kind], 6) for kind in self._served(aim)}
         return found
 
     def set_recipe(self, weights: Mapping[str, float]) -> None:
         """Show the aims of another recipe, each at the recipe's weight."""
-        self._recipe = dict(weights)
+        self._at_one = dict(weights)
         for aim, (label, slider, value) in self._rows.items():
             served = self._served(aim)
+            is_on = any(weights[kind] for kind in served)
+            if not is_on:  # terms listed with weight 0 are an offer: the slider is their weight
+                self._at_one |= dict.fromkeys(served, 1.0)
             for widget in (label, slider, value):
                 widget.setVisible(bool(served))
-            slider.blockSignals(True)
-            slider.setValue(_STEPS_PER_UNIT if any(self._recipe[kind] for kind in served) else 0)
-            slider.blockSignals(False)
+            with QSignalBlocker(slider):
+                slider.setValue(_STEPS_PER_UNIT if is_on else 0)
             self._show_value(aim)
 
-    def raise_aim(self, kind: str) -> None:
-        """Double the weight of the aim that `kind` serves."""
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The terms that have a weight now."""
+        return frozenset(kind for kind, weight in self.weights.items() if weight > 0)
+
+    def raise_aim(self, kind: str) -> bool:
+        """Double the weight of the aim that `kind` serves; return whether there was room to."""
+        return self._move(kind, lambda now: max(2 * now, _STEPS_PER_UNIT))
+
+    def lower_aim(self, kind: str) -> bool:
+        """Halve the weight of the aim that `kind` serves; return whether there was any to take away."""
+        return self._move(kind, lambda now: now // 2)
+
+    def set_weight(self, kind: str, weight: float) -> None:
+        """Give one term a weight of its own; its slider stays, and the others that it moves keep theirs."""
+        aim = next((aim for aim in self._rows if kind in self._served(aim)), None)
+        if aim is None or self.weights[kind] == weight:
+            return
+        slider = self._rows[aim][1]
+        if slider.value() == 0:
+            # The aim is off, with all terms that serve it: this one alone is switched on.
+            self._at_one |= dict.fromkeys(self._served(aim), 0.0)
+            with QSignalBlocker(slider):
+                slider.setValue(_STEPS_PER_UNIT)
+        self._at_one[kind] = weight * _STEPS_PER_UNIT / slider.value()
+        self._show_value(aim)
+        self.changed.emit(self.weights)
+
+    def _move(self, kind: str, value_of: Callable[[int], int]) -> bool:
         for aim, (_, slider, _) in self._rows.items():
             if kind in self._served(aim):
-                slider.setValue(max(2 * slider.value(), _STEPS_PER_UNIT))
+                before = slider.value()
+                slider.setValue(value_of(before))
+                return bool(slider.value() != before)
+        return False
 
     def _add_row(self, row: int, aim: Aim) -> None:
         label, slider, value = QElidingLabel(aim.words), QSlider(Qt.Orientation.Horizontal), QLabel()
@@ -141,4 +171,4 @@ class AimSliders(QWidget):
         value.setText(f"{slider.value() / _STEPS_PER_UNIT:.2g}")
 
     def _served(self, aim: Aim) -> tuple[str, ...]:
-        return tuple(kind for kind in aim.kinds if kind in self._recipe)
+        return tuple(kind for kind in aim.kinds if kind in self._at_one)

@@ -15,7 +15,15 @@ from qtpy.QtWidgets import (
 
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.core.events import Event, QualityMeasured, RunEnded, RunStarted, SnapshotTaken, StepDone
+from napari_em_autoclass.core.events import (
+    Event,
+    QualityMeasured,
+    RunEnded,
+    RunStarted,
+    SettingsChanged,
+    SnapshotTaken,
+    StepDone,
+)
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.advanced import AdvancedSettings
 from napari_em_autoclass.gui.curves import Curves
@@ -24,6 +32,7 @@ from napari_em_autoclass.gui.effort import Effort
 from napari_em_autoclass.gui.fold import Fold
 from napari_em_autoclass.gui.glyphs import ACCENT, GlyphButton
 from napari_em_autoclass.gui.history_bar import HistoryBar
+from napari_em_autoclass.gui.live_settings import LiveSettings
 from napari_em_autoclass.gui.preset_box import Preset
 from napari_em_autoclass.gui.recipe_box import RecipeBox
 from napari_em_autoclass.gui.recipe_card import DEFAULT_CLASSES, DEFAULT_SECONDS, DockCard, dock_cards
@@ -73,6 +82,8 @@ class TrainingPanel(QWidget):
         self.advanced = AdvancedSettings()
         self._fill()
         self._lay_out()
+        folds = (self.aims_fold, self.advanced_fold)
+        self.live = LiveSettings(session, self.sliders, self.advanced, *folds, parent=self)
         self._connect()
         self._on_recipe()
         self._on_state(session.state)
@@ -108,6 +119,8 @@ class TrainingPanel(QWidget):
             self.history_bar.add(event)
         elif isinstance(event, QualityMeasured):
             self.curves.add_quality(event)
+        elif isinstance(event, SettingsChanged):
+            self.curves.add_change(event)
         elif isinstance(event, RunEnded):
             self.speed_label.setText(f"{event.step} steps")
             self.progress_bar.setValue(1000 if event.reason == "finished" else self.progress_bar.value())
@@ -115,11 +128,6 @@ class TrainingPanel(QWidget):
     def set_class_colors(self, class_map: ClassMap) -> None:
         """Give the usage bars the colours of the classes."""
         self.curves.set_colors([class_map.color_of(i + 1) for i in range(class_map.n_classes)])
-
-    def raise_aim(self, kind: str) -> None:
-        """Double the weight of the aim that a kind of term serves, and show it."""
-        self.aims_fold.set_open(True)
-        self.sliders.raise_aim(kind)
 
     def close_down(self) -> None:
         """Update nothing later."""
@@ -186,7 +194,6 @@ class TrainingPanel(QWidget):
         self.learn_button.clicked.connect(self._on_learn)
         self.pause_button.clicked.connect(lambda: self._session.pause(self._session.state is not RunState.PAUSED))
         self.stop_button.clicked.connect(self._session.stop)
-        self.sliders.changed.connect(self._session.reweigh)
         self.effort.preset_box.chosen.connect(self._on_preset)
         self.effort.loaded.connect(self._on_loaded)
         self.minutes_box.valueChanged.connect(
@@ -257,7 +264,7 @@ class TrainingPanel(QWidget):
         self.stop_button.setEnabled(not idle and state is not RunState.STOPPING)
         self.pause_button.set_glyph("play" if paused else "pause", "Go on" if paused else _PAUSE)
         self.effort.set_busy(not idle)
-        for widget in (self.recipe_box, self.classes_box, self.advanced):
+        for widget in (self.recipe_box, self.classes_box):
             widget.setEnabled(idle)
         self.minutes_box.setEnabled(idle and self._card.seconds is not None)
         if state is RunState.STARTING:
