@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tiny_run import write_stack
 
 from napari_em_autoclass import contributions
 from napari_em_autoclass.core.class_map import ClassMap, History
@@ -32,7 +33,7 @@ def run_dir(phantom: Any, fast_settings: Any, tmp_path: Path) -> Path:
     from napari_em_autoclass.core.checkpoint import RunFolder
     from napari_em_autoclass.core.model import working_volume
 
-    volume = Volume(phantom.raw, phantom.voxel_size_nm, "phantom")
+    volume = Volume(phantom.raw, phantom.voxel_size_nm, "phantom", "stack.ome.tif")
     normalisation = working_volume(volume, fast_settings).normalisation
     folder = RunFolder.create(tmp_path / "run", fast_settings, volume, normalisation)
     folder.save_history(History.of(ClassMap.fresh(4).merge([1, 2]).with_visible([3], False)))
@@ -82,27 +83,50 @@ def test_a_layer_without_units_is_written_in_pixels(classes: np.ndarray, tmp_pat
     assert read_class_map(path)[1].voxel_size_nm == pytest.approx((1, 1, 1))
 
 
-def test_a_run_opens_as_its_last_picture_with_its_decisions(run_dir: Path, phantom: Any) -> None:
+def test_a_run_opens_as_its_stack_and_its_last_picture_with_its_decisions(run_dir: Path, phantom: Any) -> None:
     from napari_em_autoclass.core.checkpoint import RunFolder
     from napari_em_autoclass.core.events import ViewRequest
 
     picture = np.full((64, 64), 2, np.uint8)
     RunFolder.open(run_dir).save_snapshot(ViewRequest(3, 8, 72, 16, 80), picture)
+    write_stack(phantom, run_dir.parent / "stack.ome.tif")
     reader = contributions.get_reader(str(run_dir))
     assert reader is not None
-    ((data, attributes, kind),) = reader(str(run_dir))
-    assert kind == "labels"
+    (stack, image, image_kind), (data, attributes, kind) = reader(str(run_dir))
+    assert (image_kind, kind) == ("image", "labels")
+    np.testing.assert_array_equal(stack[1], phantom.raw[1])
+    assert image["scale"] == phantom.voxel_size_nm
+    assert image["metadata"]["napari-em-autoclass source"] == str(run_dir.parent / "stack.ome.tif")
     np.testing.assert_array_equal(data[0], picture)
     assert attributes["translate"] == tuple(n * nm for n, nm in zip((3, 8, 16), phantom.voxel_size_nm, strict=True))
+    assert attributes["metadata"]["napari-em-autoclass"]["run_dir"] == str(run_dir)
     colors = attributes["colormap"]
     assert colors[1] == colors[2]
     assert colors[3][3] == 0
 
 
-def test_a_run_without_a_picture_says_what_to_do(run_dir: Path) -> None:
+def test_a_run_whose_stack_is_gone_says_so_and_shows_its_map(run_dir: Path) -> None:
+    (run_dir / "weights.safetensors").touch()
+    reader = contributions.get_reader(str(run_dir))
+    assert reader is not None
+    with pytest.warns(UserWarning, match="is not there any more; open the right one"):
+        ((data, _, kind),) = reader(str(run_dir))
+    assert (kind, data.shape) == ("labels", (1, 64, 64))  # cut off before its first picture
+    assert not data.any()
+
+
+def test_a_run_without_anything_learned_says_what_to_do(run_dir: Path) -> None:
     reader = contributions.get_reader(str(run_dir))
     assert reader is not None
     with pytest.raises(InputError, match="no class map yet"):
+        reader(str(run_dir))
+
+
+def test_a_damaged_picture_is_said(run_dir: Path) -> None:
+    (run_dir / "snapshot" / "latest.npz").write_bytes(b"none")
+    reader = contributions.get_reader(str(run_dir))
+    assert reader is not None
+    with pytest.raises(InputError, match="is damaged; delete it"):
         reader(str(run_dir))
 
 

@@ -5,6 +5,7 @@ Layers are given as plain tuples, so that neither napari nor Qt is needed here.
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,17 @@ from napari_em_autoclass.core.volume import Box
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from napari_em_autoclass.core.checkpoint import RunFolder
     from napari_em_autoclass.core.class_map import ClassMap
+    from napari_em_autoclass.core.volume import Volume
 
 __all__ = ["LayerData", "get_reader", "sample_fibsem", "sample_sstem", "write_class_map"]
 
 LayerData = tuple[Any, dict[str, Any], str]
 
 _KEY = "napari-em-autoclass"
+# In the metadata of a stack: where it is from, and the run that it was opened for (as the dock calls them).
+_SOURCE, _RUN = "napari-em-autoclass source", "napari-em-autoclass run"
 _TRANSPARENT = (0.0, 0.0, 0.0, 0.0)
 
 
@@ -86,30 +91,61 @@ def _sample(mode: Any, name: str) -> list[LayerData]:
 
 
 def _read_run(path: str) -> list[LayerData]:
+    """Return the stack of a run, where it still is, and its class map; the dock takes the run up from these.
+
+    Raises
+    ------
+    InputError
+        If the run is damaged, or has learned nothing yet.
+    """
     from napari_em_autoclass.core.checkpoint import RunFolder
+    from napari_em_autoclass.io.run_source import open_run_source
 
     folder = RunFolder.open(Path(path))
-    latest = folder.path / "snapshot" / "latest.npz"
-    if not latest.is_file():
-        raise InputError(f"{path}: this run holds no class map yet; let it learn to its end, or press Stop")
-    with np.load(latest, allow_pickle=False) as stored:
-        corner_zyx, classes = stored["corner_zyx"], stored["classes"]
-    size = folder.volume.voxel_size_nm
-    return [
-        (
-            classes[None],  # (1, h, w), at the place it was taken
-            {
-                "name": f"classes · {folder.volume.name}",
-                "scale": size,
-                "translate": tuple(float(n * nm) for n, nm in zip(corner_zyx, size, strict=True)),
-                "units": ("nm",) * 3,
-                "colormap": _color_table(folder.history.present),
-                "opacity": 0.5,
-                "metadata": {_KEY: {"run_dir": str(folder.path), "z": int(corner_zyx[0])}},
-            },
-            "labels",
-        )
-    ]
+    class_layer = _last_map(folder)
+    try:
+        return [_stack(open_run_source(folder.path, folder.volume), folder.path), class_layer]
+    except InputError as error:
+        warnings.warn(str(error), stacklevel=2)  # napari shows it; the class map is worth having by itself
+        return [class_layer]
+
+
+def _stack(volume: Volume, run_dir: Path) -> LayerData:
+    """Return a lazy image layer; one section of it is read, for its contrast."""
+    low, high = (float(limit) for limit in np.percentile(volume.section(volume.shape_zyx[0] // 2), (0.5, 99.5)))
+    placed = {"scale": volume.voxel_size_nm, "units": ("nm",) * 3, "contrast_limits": (low, max(high, low + 1e-6))}
+    metadata = {_SOURCE: volume.source, _RUN: str(run_dir)}
+    # All of it said: napari would read the stack to find out.
+    return (
+        volume.data,
+        {"name": volume.name, "rgb": False, "multiscale": False, "metadata": metadata, **placed},
+        "image",
+    )
+
+
+def _last_map(folder: RunFolder) -> LayerData:
+    """Return the section that was classified last, at its place; an empty one of a run that was cut off before."""
+    latest, size = folder.path / "snapshot" / "latest.npz", folder.volume.voxel_size_nm
+    if latest.is_file():
+        try:
+            with np.load(latest, allow_pickle=False) as stored:
+                corner_zyx, classes = stored["corner_zyx"], stored["classes"]
+        except Exception as error:  # a damaged archive fails in many ways
+            raise InputError(f"{latest} is damaged; delete it, it is made anew when the run goes on") from error
+    elif (folder.path / "weights.safetensors").is_file():
+        corner_zyx, classes = np.zeros(3, int), np.broadcast_to(np.uint8(0), folder.volume.shape_zyx[1:])
+    else:
+        raise InputError(f"{folder.path}: this run holds no class map yet; let it learn to its end, or press Stop")
+    look: dict[str, Any] = {
+        "name": f"classes · {folder.volume.name}",
+        "scale": size,
+        "translate": tuple(float(n * nm) for n, nm in zip(corner_zyx, size, strict=True)),
+        "units": ("nm",) * 3,
+        "colormap": _color_table(folder.history.present),
+        "opacity": 0.5,
+        "metadata": {_KEY: {"run_dir": str(folder.path), "z": int(corner_zyx[0])}},
+    }
+    return classes[None], look, "labels"  # (1, h, w)
 
 
 def _read_map(path: str) -> list[LayerData]:

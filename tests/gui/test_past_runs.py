@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,9 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from tiny_run import make_run_files
 
 from napari_em_autoclass.gui.past_runs import PastRun, past_runs
 from napari_em_autoclass.gui.run_mark import MARK
@@ -20,22 +18,10 @@ from napari_em_autoclass.gui.run_mark import MARK
 OURS, OTHER = "0123456789abcdef", "fedcba9876543210"
 
 
-def make_run(folder: Path, fingerprint: str = OURS, step: int = 240, stage: str = "done", age_s: float = 0.0) -> Path:
-    folder.mkdir(parents=True)
-    settings = {"recipe": "neighbour-forecast", "n_classes": 20}
-    content = {"schema_version": 1, "settings": settings, "volume": {"fingerprint": fingerprint}}
-    (folder / "run.json").write_text(json.dumps(content))
-    progress = json.dumps({"step": step, "elapsed_s": 1.0, "stage": stage, "has_classes": True})
-    save_file({"w": np.zeros(2, np.float32)}, folder / "weights.safetensors", {"progress": progress})
-    when = datetime(2026, 5, 4, 14, 2).timestamp() - age_s
-    os.utime(folder / "weights.safetensors", (when, when))
-    return folder
-
-
 def test_the_runs_of_a_stack_are_listed_the_newest_first(tmp_path: Path) -> None:
-    make_run(tmp_path / "a", age_s=100)
-    make_run(tmp_path / "b", step=7, stage="learning")
-    make_run(tmp_path / "c", OTHER)
+    make_run_files(tmp_path / "a", OURS, age_s=100)
+    make_run_files(tmp_path / "b", OURS, step=7, stage="learning")
+    make_run_files(tmp_path / "c", OTHER)
     assert [(run.path.name, run.step, run.stage) for run in past_runs(OURS, tmp_path)] == [
         ("b", 7, "learning"),
         ("a", 240, "done"),
@@ -43,17 +29,17 @@ def test_the_runs_of_a_stack_are_listed_the_newest_first(tmp_path: Path) -> None
 
 
 def test_a_run_that_was_cut_off_is_told_and_one_that_goes_on_is_left_out(tmp_path: Path) -> None:
-    crashed = make_run(tmp_path / "a", stage="learning")
+    crashed = make_run_files(tmp_path / "a", OURS, stage="learning")
     (crashed / MARK).touch()
     os.utime(crashed / MARK, (0, 0))
-    (make_run(tmp_path / "b") / MARK).touch()
+    (make_run_files(tmp_path / "b", OURS) / MARK).touch()
     (found,) = past_runs(OURS, tmp_path)
     assert (found.path, found.cut_off) == (crashed, True)
 
 
 @pytest.mark.parametrize("name", ["run.json", "weights.safetensors"])
 def test_a_damaged_run_is_passed_over(tmp_path: Path, name: str) -> None:
-    (make_run(tmp_path / "a") / name).write_bytes(b"{")
+    (make_run_files(tmp_path / "a", OURS) / name).write_bytes(b"{")
     assert past_runs(OURS, tmp_path) == ()
 
 
@@ -73,7 +59,7 @@ def test_the_title_says_when_how_far_and_how_it_ended() -> None:
 
 
 def test_listing_imports_no_torch(tmp_path: Path) -> None:
-    make_run(tmp_path / "a")
+    make_run_files(tmp_path / "a", OURS)
     program = (
         "import sys, pathlib; from napari_em_autoclass.gui.past_runs import past_runs;"
         f"print(len(past_runs({OURS!r}, pathlib.Path({str(tmp_path)!r}))), 'torch' in sys.modules)"

@@ -185,3 +185,33 @@ def test_a_lent_session_learns_nothing_until_it_is_taken_back(
     assert session.state is RunState.IDLE
     session.take_back()  # once more does no harm
     assert not session.is_busy
+
+
+def test_a_run_taken_up_answers_views_and_the_next_start_goes_on_with_it(
+    qtbot: Any, session: Session, runs: list[Any], tmp_path: Path
+) -> None:
+    (tmp_path / "weights.safetensors").touch()
+    session.look(WHOLE)
+    with qtbot.waitSignals([session.state_changed, session.happened], timeout=3000) as told:
+        session.take_up(tmp_path, Wishes(n_classes=4))
+    assert isinstance(told.all_signals_and_args[-1].args[0], SnapshotTaken)
+    assert session.run_dir == tmp_path
+    assert session.can_go_on(Wishes(n_classes=4, seconds=3.0))
+    assert not session.can_go_on(Wishes(n_classes=5))
+    session.start(Wishes(n_classes=4))
+    qtbot.waitUntil(lambda: session.state is RunState.LEARNING, timeout=3000)
+    assert (runs[-1].order.resume, runs[-1].order.run_dir) == (True, tmp_path)
+
+
+def test_a_run_taken_up_without_wishes_only_answers(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "weights.safetensors").touch()
+    session.take_up(tmp_path, None)
+    assert session.run_dir == tmp_path
+    assert not session.can_go_on(Wishes())
+
+
+def test_while_it_learns_nothing_is_taken_up(qtbot: Any, session: Session, tmp_path: Path) -> None:
+    start(qtbot, session)
+    before = session.run_dir
+    session.take_up(tmp_path, None)
+    assert session.run_dir == before

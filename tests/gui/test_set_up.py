@@ -91,3 +91,14 @@ def test_another_stack_begins_anew(set_up: SetUp, session: Session) -> None:
     set_up.use(None, None)
     assert session.region is None
     assert session.skip_sections is None
+
+
+def test_what_a_run_learned_from_is_shown_and_learned_from_again(set_up: SetUp, session: Session) -> None:
+    set_up.take("2:9,5:40,0:30", (3, 7, 8))
+    assert (session.region, session.skip_sections) == ("2:9,5:40,0:30", (3, 7, 8))
+    assert (set_up.skip_field.text(), set_up.skip_note.text()) == ("3, 7-8", "of the run")
+    assert set_up.sections_slider.value() == (2, 8)
+    set_up.check_up.damage_found.emit(Damage({5: "blank"}, 12, 12))  # found meanwhile: the run's stand
+    assert session.skip_sections == (3, 7, 8)
+    set_up.take(None, ())
+    assert (session.region, session.skip_sections) == (None, ())

@@ -29,6 +29,7 @@ from napari_em_autoclass.gui.glyphs import RED
 from napari_em_autoclass.gui.header import Header
 from napari_em_autoclass.gui.layers import ClassLayers, ComparedLayer, TaughtLayer, add_stack
 from napari_em_autoclass.gui.picker import Picker
+from napari_em_autoclass.gui.reopen import Reopener
 from napari_em_autoclass.gui.session import RunState, Session
 from napari_em_autoclass.gui.stack_panel import StackPanel
 from napari_em_autoclass.gui.teach_panel import TeachPanel
@@ -84,6 +85,7 @@ class AutoclassDock(QWidget):
         layers = self.stack_panel.candidates()
         if layers:
             self.stack_panel.choose(layers[0])
+        self.reopener = Reopener(self, viewer)
 
     def open_path(self, path: str) -> None:
         """Open a file or folder as a layer and use it."""
@@ -100,6 +102,7 @@ class AutoclassDock(QWidget):
             return
         self._closed = True
         self.decisions.close()
+        self.reopener.close_down()
         for panel in self._panels():
             panel.close_down()
         self.follower.close()

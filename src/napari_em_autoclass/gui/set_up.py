@@ -12,7 +12,7 @@ from superqt import QRangeSlider
 
 from napari_em_autoclass.core.damage import Damage, sections_from, sections_text
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.core.volume import Box, Volume
 from napari_em_autoclass.gui.check_up import CheckUp
 from napari_em_autoclass.gui.glyphs import AMBER
 from napari_em_autoclass.gui.rectangle import rectangle_on
@@ -70,6 +70,21 @@ class SetUp(QWidget):
         self._session.skip_sections = None
         self._tell()
         self.check_up.begin(volume)
+
+    def take(self, region: str | None, skipped: tuple[int, ...]) -> None:
+        """Show, and learn from, the part that a run learned from."""
+        if self._volume is None:
+            return
+        depth, height, width = self._volume.shape_zyx
+        box = Box.parse(region, (depth, height, width)) if region else Box.whole((depth, height, width))
+        rows_columns = (box.y0, box.y1, box.x0, box.x1)
+        self._rows_columns = None if rows_columns == (0, height, 0, width) else rows_columns
+        self._session.skip_sections = skipped
+        self.skip_field.setText(sections_text(skipped))
+        self.skip_field.setPlaceholderText("none")
+        self.skip_note.setText("of the run")
+        self.sections_slider.setValue((box.z0, box.z1 - 1))
+        self._tell()
 
     def set_busy(self, busy: bool) -> None:
         """Keep all as it is while a training is under way."""

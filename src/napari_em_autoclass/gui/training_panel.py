@@ -110,7 +110,8 @@ class TrainingPanel(QWidget):
             self.curves.setVisible(True)
             self.history_bar.setVisible(True)
             self.history_bar.clear()
-            self.curves.clear()
+            if not self._session.is_resumed:
+                self.curves.clear()
         elif isinstance(event, StepDone):
             self.progress_bar.setValue(round(1000 * event.fraction))
             self.speed_label.setText(_pace(event))
