@@ -9,9 +9,9 @@ from qtpy.QtCore import Qt
 
 from napari_em_autoclass.core.run_settings import RunSettings, apply_setting, load_recipe
 from napari_em_autoclass.gui.health import LOWER, RAISE, SHIFT, SLOWER, STOP, Remedy
-from napari_em_autoclass.gui.live_settings import with_live_parts
 from napari_em_autoclass.gui.session import RunState, Session
 from napari_em_autoclass.gui.training_panel import TrainingPanel
+from napari_em_autoclass.gui.wishes import with_live_parts
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import CutRequest, ViewRequest
-from napari_em_autoclass.core.run_settings import load_recipe
+from napari_em_autoclass.core.run_settings import apply_setting, load_recipe
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.wishes import RunOrder, Wishes, open_classify, open_trainer, settings_of, with_weights
 
@@ -32,6 +33,25 @@ def test_advanced_settings_are_kept() -> None:
     advanced = load_recipe("neighbour-forecast").replace(seed=42, working_pixel_nm=10.0)
     settings = settings_of(Wishes(advanced=advanced))
     assert (settings.seed, settings.working_pixel_nm) == (42, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "goes_on"),
+    [
+        ("training.learning_rate=0.001", True),  # may change while a run goes on, so also between
+        ("views.noise=0", True),
+        ("terms.balance.weight=3", True),
+        ("training.seconds=9", True),
+        ("terms.koleo.weight=1", False),
+        ("classifier.width=8", False),
+        ("seed=1", False),
+    ],
+)
+def test_what_may_change_meanwhile_does_not_begin_a_new_run(change: str, goes_on: bool) -> None:
+    advanced = apply_setting(load_recipe("neighbour-forecast"), change)
+    assert Wishes().same_run(Wishes(advanced=advanced)) == goes_on
+    assert Wishes(advanced=advanced).same_run(Wishes()) == goes_on
+    assert not Wishes(advanced=advanced).same_run(Wishes(advanced=advanced, n_classes=3))
 
 
 def test_a_recipe_that_counts_steps_keeps_its_steps() -> None:
@@ -84,7 +104,12 @@ def test_a_run_that_goes_on_keeps_its_settings_and_gets_more_time(
     volume = Volume(phantom.raw, phantom.voxel_size_nm, "phantom")
     first = RunOrder(volume, Wishes(n_classes=4, seconds=None, advanced=fast_settings), tmp_path / "run")
     list(open_trainer(first).events())
+    shutil.copytree(tmp_path / "run", tmp_path / "copy")
     again = open_trainer(RunOrder(volume, Wishes(n_classes=4, seconds=100.0), tmp_path / "run", resume=True))
     assert again.settings.tiles == fast_settings.tiles
     assert again.settings.training.seconds > 100
     assert again.settings.training.steps is None
+    slower = fast_settings.replace(training=fast_settings.training.replace(learning_rate=1e-4))
+    wishes = Wishes(n_classes=4, seconds=100.0, advanced=slower)
+    changed = open_trainer(RunOrder(volume, wishes, tmp_path / "copy", resume=True))
+    assert changed.settings.training.learning_rate == 1e-4  # what may change meanwhile does

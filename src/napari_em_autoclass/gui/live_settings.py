@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QScrollArea, QWidget
@@ -13,15 +13,12 @@ from napari_em_autoclass.gui.fold import Fold
 from napari_em_autoclass.gui.health import Remedy
 from napari_em_autoclass.gui.session import RunState, Session
 from napari_em_autoclass.gui.sliders import AimSliders
-from napari_em_autoclass.gui.wishes import with_weights
+from napari_em_autoclass.gui.wishes import with_live_parts, with_weights
 
 if TYPE_CHECKING:
     from napari_em_autoclass.core.run_settings import RunSettings
 
-__all__ = ["LiveSettings", "with_live_parts"]
-
-# They are set elsewhere, or when the run begins.
-_KEPT: Final = ("seconds", "steps", "threads")
+__all__ = ["LiveSettings"]
 
 
 class LiveSettings(QObject):
@@ -107,19 +104,3 @@ class LiveSettings(QObject):
     def _on_state(self, state: RunState) -> None:
         self._advanced.set_live(state in (RunState.STARTING, RunState.LEARNING, RunState.PAUSED))
         self._advanced.setEnabled(state not in (RunState.STOPPING, RunState.COMPARING))
-
-
-def with_live_parts(settings: RunSettings, edited: RunSettings) -> RunSettings:
-    """Return `settings` of a run with what `edited` says of the views, the training and the terms it has.
-
-    The time the run has stays, and so does the weight of each term: that is the sliders' business.
-
-    Raises
-    ------
-    InputError
-        If they don't go together.
-    """
-    told = {term.kind: term for term in edited.terms}
-    terms = tuple(told.get(term.kind, term).replace(weight=term.weight) for term in settings.terms)
-    kept: dict[str, Any] = {name: getattr(settings.training, name) for name in _KEPT}
-    return settings.replace(terms=terms, views=edited.views, training=edited.training.replace(**kept))

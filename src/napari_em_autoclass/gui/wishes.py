@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from napari_em_autoclass.core.recipe import DEFAULT_RECIPE
 from napari_em_autoclass.core.volume import Volume
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from napari_em_autoclass.core.pictures import Pictures
     from napari_em_autoclass.core.run_settings import RunSettings
 
-__all__ = ["RunOrder", "Wishes", "open_classify", "open_trainer", "settings_of", "with_weights"]
+__all__ = ["RunOrder", "Wishes", "open_classify", "open_trainer", "settings_of", "with_live_parts", "with_weights"]
+
+# They are set elsewhere, or when the run begins.
+_KEPT: Final = ("seconds", "steps", "threads")
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,13 @@ class Wishes:
     skip_sections: tuple[int, ...] | None = None
 
     def same_run(self, other: Wishes) -> bool:
-        """Whether `other` can go on with a run of these: all is alike but time and weights."""
+        """Whether `other` can go on with a run of these: all is alike but the time and what may change meanwhile."""
+        free: dict[str, Any] = {"seconds": None, "weights": {}, "advanced": None}
         if None in (self.skip_sections, other.skip_sections):  # what is found in the meantime changes nothing
-            return replace(self, seconds=None, weights={}, skip_sections=None) == replace(
-                other, seconds=None, weights={}, skip_sections=None
-            )
-        return replace(self, seconds=None, weights={}) == replace(other, seconds=None, weights={})
+            free["skip_sections"] = None
+        if replace(self, **free) != replace(other, **free):
+            return False
+        return self.advanced == other.advanced or _fixed_settings(self) == _fixed_settings(other)
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,13 @@ class RunOrder:
     wishes: Wishes
     run_dir: Path
     resume: bool = False
+
+
+def _fixed_settings(wishes: Wishes) -> tuple[RunSettings, list[str]]:
+    """Return what can't change while a run goes on, as far as the form of all settings says it, and the terms."""
+    settings = settings_of(replace(wishes, skip_sections=()))
+    fresh = type(settings)()
+    return settings.replace(terms=(), views=fresh.views, training=fresh.training), [t.kind for t in settings.terms]
 
 
 def settings_of(wishes: Wishes) -> RunSettings:
@@ -101,6 +112,22 @@ def with_weights(settings: RunSettings, weights: Mapping[str, float]) -> RunSett
     return settings.replace(terms=terms)
 
 
+def with_live_parts(settings: RunSettings, edited: RunSettings) -> RunSettings:
+    """Return `settings` of a run with what `edited` says of the views, the training and the terms it has.
+
+    The time the run has stays, and so does the weight of each term: that is the sliders' business.
+
+    Raises
+    ------
+    InputError
+        If they don't go together.
+    """
+    told = {term.kind: term for term in edited.terms}
+    terms = tuple(told.get(term.kind, term).replace(weight=term.weight) for term in settings.terms)
+    kept: dict[str, Any] = {name: getattr(settings.training, name) for name in _KEPT}
+    return settings.replace(terms=terms, views=edited.views, training=edited.training.replace(**kept))
+
+
 def open_trainer(order: RunOrder) -> Run:
     """Return the trainer of a run, ready for `events`; slow, since it imports torch."""
     from napari_em_autoclass.core.trainer import Trainer
@@ -119,8 +146,11 @@ def _continued(order: RunOrder) -> RunSettings:
 
     folder = RunFolder.open(order.run_dir)
     had_s = folder.load_weights()[1].elapsed_s
-    training = folder.settings.training.replace(seconds=had_s + (order.wishes.seconds or 0.0), steps=None)
-    return with_weights(folder.settings.replace(training=training), order.wishes.weights)
+    settings = folder.settings
+    if order.wishes.advanced is not None:
+        settings = with_live_parts(settings, order.wishes.advanced)
+    training = settings.training.replace(seconds=had_s + (order.wishes.seconds or 0.0), steps=None)
+    return with_weights(settings.replace(training=training), order.wishes.weights)
 
 
 def open_classify(run_dir: Path, volume: Volume) -> Callable[[View], Seen]:
