@@ -24,7 +24,7 @@ from napari_em_autoclass.core.class_statistics import StatisticsCounter
 from napari_em_autoclass.core.class_survey import Survey
 from napari_em_autoclass.core.events import Event, RunEnded, RunStarted, SnapshotTaken, StepDone, ViewRequest
 from napari_em_autoclass.core.model import working_volume
-from napari_em_autoclass.gui.class_table import ID_ROLE, Column
+from napari_em_autoclass.gui.class_columns import ID_ROLE, Column
 from napari_em_autoclass.gui.dock import AutoclassDock
 from napari_em_autoclass.gui.layers import add_volume
 from napari_em_autoclass.gui.session import RunState, Session
@@ -143,12 +143,14 @@ class Edits:
         self._do("recolour", lambda: panel.edits.change(lambda c: c.recolour(shown_id, color)))
         self._do("lock", lambda: QTest.keyClick(panel.view, Qt.Key.Key_L), wants_canvas=False)
         self._do("unlock", lambda: QTest.keyClick(panel.view, Qt.Key.Key_L), wants_canvas=False)
-        header = panel.view.horizontalHeader()
+        header = panel.view.header()
         at = QPoint(header.sectionViewportPosition(Column.SHARE) + 10, header.height() // 2)
         click = Qt.MouseButton.LeftButton
         self._do("sort", lambda: QTest.mouseClick(header.viewport(), click, pos=at), wants_canvas=False)
         panel.view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        self._do("search", lambda: QTest.keyClicks(panel.search, "class 2"), wants_canvas=False)
+        panel.search.setText("class ")
+        wait(200)
+        self._do("search, a letter", lambda: QTest.keyClicks(panel.search, "2"), wants_canvas=False)
         self._do("search off", panel.search.clear, wants_canvas=False)
         self._select(first + 1, 1)
         self._do("next row", lambda: QTest.keyClick(panel.view, Qt.Key.Key_J), wants_canvas=False)

@@ -12,8 +12,8 @@ from qtpy.QtWidgets import QColorDialog
 from napari_em_autoclass.core.class_map import ClassMap, History
 from napari_em_autoclass.core.class_splits import with_split
 from napari_em_autoclass.core.split import FoundParts
+from napari_em_autoclass.gui.class_columns import ID_ROLE, Column
 from napari_em_autoclass.gui.class_panel import ClassPanel
-from napari_em_autoclass.gui.class_table import ID_ROLE, Column
 from napari_em_autoclass.gui.decisions import Decisions
 from napari_em_autoclass.gui.session import Session
 

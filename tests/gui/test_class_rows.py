@@ -8,8 +8,9 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_em_autoclass.core.class_map import ClassMap
+from napari_em_autoclass.gui.class_columns import ID_ROLE, Column
 from napari_em_autoclass.gui.class_rows import ClassRows, Only
-from napari_em_autoclass.gui.class_table import ID_ROLE, ClassTable, Column
+from napari_em_autoclass.gui.class_table import ClassTable
 
 
 @pytest.fixture

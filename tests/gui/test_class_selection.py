@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import pytest
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QTableView
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QTreeView
 
 from napari_em_autoclass.core.class_map import ClassMap
+from napari_em_autoclass.gui.class_columns import Column
 from napari_em_autoclass.gui.class_rows import ClassRows
 from napari_em_autoclass.gui.class_selection import ClassSelection
-from napari_em_autoclass.gui.class_table import ClassTable, Column
+from napari_em_autoclass.gui.class_table import ClassTable
 from napari_em_autoclass.gui.class_view import make_class_view
 
 
@@ -21,7 +22,7 @@ class Listed(NamedTuple):
     selection: ClassSelection
     rows: ClassRows
     table: ClassTable
-    view: QTableView
+    view: QTreeView
 
 
 @pytest.fixture
@@ -74,8 +75,28 @@ def test_a_step_goes_down_or_up_and_stops_at_the_ends(listed: Listed) -> None:
 
 def test_a_merge_leaves_the_list_where_it_was_scrolled_to_and_the_rest_selected(listed: Listed) -> None:
     listed.selection.select((80, 82))
-    top = listed.view.rowAt(0)
+    top = listed.view.indexAt(QPoint(5, 2)).row()
     assert top > 0
     listed.table.set_class_map(ClassMap.fresh(100).merge([80, 82]))
-    assert listed.view.rowAt(0) == top
+    assert listed.view.indexAt(QPoint(5, 2)).row() == top
     assert listed.selection.ids == (80,)
+
+
+def test_a_class_inside_a_group_stands_for_the_group_and_is_known_by_itself(listed: Listed) -> None:
+    listed.table.set_class_map(ClassMap.fresh(100).merge([2, 5, 9]))
+    group = listed.rows.index(1, Column.NAME)
+    listed.view.expand(group.siblingAtColumn(0))
+    listed.view.setCurrentIndex(listed.rows.index(1, Column.NAME, group.siblingAtColumn(0)))
+    assert listed.selection.ids == (2,)
+    assert listed.selection.inner_ids == (5,)
+
+
+def test_a_step_goes_into_groups_that_are_unfolded_and_past_others(listed: Listed) -> None:
+    listed.table.set_class_map(ClassMap.fresh(100).merge([2, 5]))
+    listed.selection.select((2,))
+    listed.selection.step(1)
+    assert listed.selection.ids == (3,)
+    listed.view.expand(listed.rows.index(1, 0))
+    listed.selection.select((2,))
+    listed.selection.step(1)
+    assert (listed.selection.ids, listed.selection.inner_ids) == ((2,), (2,))

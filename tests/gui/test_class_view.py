@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from napari_em_autoclass.core.class_map import ClassMap
-from napari_em_autoclass.gui.class_table import ClassTable, Column
+from napari_em_autoclass.gui.class_columns import Column
+from napari_em_autoclass.gui.class_table import ClassTable
 from napari_em_autoclass.gui.class_view import make_class_view
 
 

@@ -80,6 +80,12 @@ class ClassStatistics:
         """Return the volume of some ids together in the whole stack; ids that were not counted count as none."""
         return self._whole(int(self.voxels[[i for i in members if i < len(self.voxels)]].sum())) * self.voxel_um3
 
+    def mean_entropy_bits(self, members: Sequence[int]) -> float | None:
+        """Return the mean entropy where some ids together are, in bits; None where no probabilities were seen."""
+        known = [i for i in members if i < len(self.voxels)]
+        measured = int(self.measured[known].sum())
+        return float(self.entropy_bits[known].sum() / measured) if measured else None
+
     def of_row(self, class_map: ClassMap, row: int) -> RowStatistics:
         """Return what is known of a row of `class_map`: nothing of ids that were not counted, as of a split since.
 
@@ -99,7 +105,6 @@ class ClassStatistics:
         faces = np.bincount(shown, self.touching_um2[members].sum(axis=0), minlength=max(len(shown), len(lookup)))
         faces[[0, class_map.shown_id(row)]] = 0
         order = [int(i) for i in np.argsort(-faces, kind="stable") if faces[i] > 0]
-        measured = int(self.measured[members].sum())
         return RowStatistics(
             share,
             whole,
@@ -107,7 +112,7 @@ class ClassStatistics:
             int(self.sections[members].any(axis=0).sum()),
             self.sections.shape[1],
             tuple((i, float(faces[i] / faces.sum())) for i in order),
-            float(self.entropy_bits[members].sum() / measured) if measured else None,
+            self.mean_entropy_bits(members),
         )
 
     def _whole(self, seen: int) -> int:

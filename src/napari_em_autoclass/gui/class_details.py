@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_em_autoclass.core.class_statistics import RowStatistics
     from napari_em_autoclass.core.class_survey import Exemplar, Survey
 
-__all__ = ["ClassDetails", "ProbabilityBars", "sentence_of"]
+__all__ = ["ClassDetails", "ProbabilityBars", "patches_by_id", "sentence_of"]
 
 _N_PATCHES = 3  # of each kind
 _PATCH_PX = 38
@@ -86,6 +86,21 @@ class ClassDetails(QWidget):
         return button
 
 
+def patches_by_id(survey: Survey) -> dict[int, QPixmap]:
+    """Return the most typical patch of each id that was found."""
+    best: dict[int, Exemplar] = {}
+    for exemplar in survey.exemplars:
+        if exemplar.kind == "typical" and (exemplar.id not in best or best[exemplar.id].score < exemplar.score):
+            best[exemplar.id] = exemplar
+    return {class_id: _pixmap(exemplar) for class_id, exemplar in best.items()}
+
+
+def _pixmap(exemplar: Exemplar) -> QPixmap:
+    patch = exemplar.patch
+    image = QImage(patch.tobytes(), patch.shape[1], patch.shape[0], patch.shape[1], QImage.Format.Format_Grayscale8)
+    return QPixmap.fromImage(image.copy())
+
+
 def _fill(button: QToolButton, exemplar: Exemplar | None) -> None:
     button.setEnabled(exemplar is not None)
     button.setIcon(QIcon())
@@ -93,9 +108,7 @@ def _fill(button: QToolButton, exemplar: Exemplar | None) -> None:
     button.setStyleSheet("QToolButton { padding: 0px; border: 1px solid transparent; }")
     if exemplar is None:
         return
-    patch = exemplar.patch
-    image = QImage(patch.tobytes(), patch.shape[1], patch.shape[0], patch.shape[1], QImage.Format.Format_Grayscale8)
-    button.setIcon(QIcon(QPixmap.fromImage(image.copy())))
+    button.setIcon(QIcon(_pixmap(exemplar)))
     color = GREEN if exemplar.kind == "typical" else AMBER
     button.setStyleSheet(f"QToolButton {{ padding: 0px; border: 1px solid {color}; }}")
     button.setProperty("place", exemplar.place_zyx)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_em_autoclass.core.class_groups import take_out
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.class_splits import checked_to_split, with_split, without_split
 from napari_em_autoclass.core.errors import InputError
@@ -90,6 +91,10 @@ class ClassEdits(QObject):
             return class_map
 
         self.change(apart)
+
+    def take_out(self, ids: tuple[int, ...]) -> None:
+        """Take single classes out of their groups."""
+        self.change(lambda c: take_out(c, ids))
 
     def toggle_eyes(self, ids: tuple[int, ...]) -> None:
         """Hide the classes if all of them show, else show them."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from napari_em_autoclass.core.class_map import ClassMap
 
-__all__ = ["ClassLook", "changed", "looks_of", "moves", "runs"]
+__all__ = ["ClassLook", "changed", "look_of_member", "looks_of", "moves", "runs"]
 
 
 class ClassLook(NamedTuple):
@@ -22,6 +22,11 @@ class ClassLook(NamedTuple):
 def looks_of(class_map: ClassMap) -> dict[int, ClassLook]:
     """Return the look of each row, by shown id, in the order of the rows."""
     return {row: _look(class_map, row) for row in class_map.rows()}
+
+
+def look_of_member(class_map: ClassMap, class_id: int) -> ClassLook:
+    """Return the look of a class by itself, also where it is merged."""
+    return ClassLook(*class_map.own(class_id), (class_id,), _look(class_map, class_map.shown_id(class_id)).flags)
 
 
 def moves(old: Sequence[int], new: Sequence[int]) -> tuple[list[range], list[range]] | None:

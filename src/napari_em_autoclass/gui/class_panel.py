@@ -23,11 +23,12 @@ from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.class_splits import now_shown
 from napari_em_autoclass.core.events import Event, RunStarted, StepDone
 from napari_em_autoclass.gui.class_actions import ClassActions
-from napari_em_autoclass.gui.class_details import ClassDetails
+from napari_em_autoclass.gui.class_columns import ID_ROLE, Column
+from napari_em_autoclass.gui.class_details import ClassDetails, patches_by_id
 from napari_em_autoclass.gui.class_edits import ClassEdits
 from napari_em_autoclass.gui.class_rows import ClassRows, Only
 from napari_em_autoclass.gui.class_selection import ClassSelection
-from napari_em_autoclass.gui.class_table import ID_ROLE, ClassTable, Column
+from napari_em_autoclass.gui.class_table import ClassTable
 from napari_em_autoclass.gui.class_view import make_class_view
 from napari_em_autoclass.gui.decisions import Decisions
 from napari_em_autoclass.gui.glyphs import GlyphButton
@@ -113,7 +114,9 @@ class ClassPanel(QWidget):
         self.merge_button.setText("Merge")
         self.unmerge_button.setText("Un-merge")
         self.merge_button.setToolTip("Show the selected classes as one (the classes as learned are kept)")
-        self.unmerge_button.setToolTip("Take the last merge of the selected group, or a split, back")
+        self.unmerge_button.setToolTip(
+            "Take the last merge of the selected group, or a split, back; of a class inside a group: take it out"
+        )
         self.split_button.setText("Split ▾")
         self.split_button.setToolTip("Tell the selected class apart into 2 to 6 parts; all others stay as they are")
         self.split_button.setMenu(self.actions_.split_menu(self))
@@ -168,7 +171,7 @@ class ClassPanel(QWidget):
         self._survey = survey
         self._usage = survey.statistics.shares()
         self.table.set_shares(self._usage)
-        self.table.set_statistics(survey.statistics)
+        self.table.set_statistics(survey.statistics, patches_by_id(survey))
         self._show_details()
 
     def _on_told(self, probs: dict[int, float]) -> None:
@@ -189,6 +192,8 @@ class ClassPanel(QWidget):
 
     def _on_clicked(self, index: QModelIndex) -> None:
         shown_id, column = index.data(ID_ROLE), Column(index.column())
+        if index.parent().isValid():
+            return  # inside a group there is nothing to switch
         if column is Column.EYE:
             with_alt = QGuiApplication.keyboardModifiers() & Qt.KeyboardModifier.AltModifier
             (self.edits.solo if with_alt else self.edits.toggle_eyes)((shown_id,))
@@ -215,7 +220,11 @@ class ClassPanel(QWidget):
         self.edits.change(lambda c: c.merge(ids, shares=shares))
 
     def _unmerge(self) -> None:
-        self.edits.take_apart(self.selected_ids())
+        inner = self.selection.inner_ids
+        if inner:
+            self.edits.take_out(inner)
+        else:
+            self.edits.take_apart(self.selected_ids())
 
     def _split(self, n_parts: int) -> None:
         for shown_id in self.selected_ids()[:1]:
@@ -223,7 +232,7 @@ class ClassPanel(QWidget):
 
     def _rename(self) -> None:
         for index in self.selection.indexes[:1]:
-            self.view.edit(index)
+            self.view.edit(index.parent().siblingAtColumn(Column.NAME) if index.parent().isValid() else index)
 
     def _make_actions(self) -> ClassActions:
         edits = self.edits

@@ -6,7 +6,8 @@ from enum import Enum
 
 from qtpy.QtCore import QModelIndex, QObject, QSortFilterProxyModel
 
-from napari_em_autoclass.gui.class_table import SORT_ROLE, ClassTable
+from napari_em_autoclass.gui.class_columns import SORT_ROLE
+from napari_em_autoclass.gui.class_table import ClassTable
 
 __all__ = ["ClassRows", "Only"]
 
@@ -52,6 +53,8 @@ class ClassRows(QSortFilterProxyModel):
         table = self.sourceModel()
         if not isinstance(table, ClassTable):
             return False
+        if source_parent.isValid():
+            return True  # a group is listed with all its classes
         look = table.look(source_row)
         if self._sought not in look.name.casefold():
             return False

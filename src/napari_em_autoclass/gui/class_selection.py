@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QItemSelection, QItemSelectionModel, QModelIndex
-from qtpy.QtWidgets import QTableView
+from qtpy.QtWidgets import QTreeView
 
+from napari_em_autoclass.gui.class_columns import ID_ROLE, Column
 from napari_em_autoclass.gui.class_rows import ClassRows
-from napari_em_autoclass.gui.class_table import ID_ROLE, ClassTable, Column
+from napari_em_autoclass.gui.class_table import ClassTable
 
 __all__ = ["ClassSelection"]
 
@@ -14,7 +15,7 @@ __all__ = ["ClassSelection"]
 class ClassSelection:
     """The selection of `view`, which shows `rows` of `table`."""
 
-    def __init__(self, view: QTableView, rows: ClassRows, table: ClassTable) -> None:
+    def __init__(self, view: QTreeView, rows: ClassRows, table: ClassTable) -> None:
         self._view, self._rows, self._table = view, rows, table
         model = view.selectionModel()
         assert model is not None  # a view with a model has one
@@ -22,8 +23,16 @@ class ClassSelection:
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """The selected ids, ascending."""
-        return tuple(sorted(index.data(ID_ROLE) for index in self.indexes))
+        """The ids of the selected rows, ascending; a class inside a group stands for the group."""
+        outer = (
+            index.parent().siblingAtColumn(Column.NAME) if index.parent().isValid() else index for index in self.indexes
+        )
+        return tuple(sorted({index.data(ID_ROLE) for index in outer}))
+
+    @property
+    def inner_ids(self) -> tuple[int, ...]:
+        """The ids of the selected classes inside groups, ascending."""
+        return tuple(sorted(index.data(ID_ROLE) for index in self.indexes if index.parent().isValid()))
 
     @property
     def indexes(self) -> list[QModelIndex]:
@@ -44,9 +53,19 @@ class ClassSelection:
             self._view.scrollTo(found[0])
 
     def step(self, by: int) -> None:
-        """Select the row so many further down than the last selected."""
-        rows = [index.row() for index in self.indexes]
-        self._view.selectRow(min(max((rows[-1] if rows else -1) + by, 0), self._rows.rowCount() - 1))
+        """Select the row so many further down than the last selected, past groups that are folded."""
+        chosen = self.indexes
+        at = chosen[-1] if chosen else QModelIndex()
+        move = self._view.indexBelow if by > 0 else self._view.indexAbove
+        if not at.isValid():
+            at, by = self._rows.index(0, Column.NAME), abs(by) - 1
+        for _ in range(abs(by)):
+            further = move(at)
+            at = further if further.isValid() else at
+        at = at.siblingAtColumn(Column.NAME)
+        how = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+        self.model.setCurrentIndex(at, how)
+        self._view.scrollTo(at)
 
     def _index_of(self, shown_id: int) -> QModelIndex:
         row = self._table.row_of(shown_id)

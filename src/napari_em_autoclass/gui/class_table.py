@@ -1,55 +1,34 @@
-"""The classes as a table: a Qt model over a ClassMap, and how its cells look.
+"""The classes as a list that unfolds: a Qt model over a ClassMap.
 
-A model and not a widget per row, so that 254 classes are as quick as 5.
+A row per class or group; below a group its classes.  A model and not a widget per row, so that 254 classes are as quick
+as 5.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import IntEnum
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QRectF, Qt, Signal
-from qtpy.QtGui import QColor, QPainter
-from qtpy.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from qtpy.QtCore import QAbstractItemModel, QModelIndex, Qt, Signal
+from qtpy.QtGui import QColor, QPixmap
 
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.class_statistics import ClassStatistics
-from napari_em_autoclass.gui.class_look import ClassLook, changed, looks_of, moves
-from napari_em_autoclass.gui.glyphs import GREY, draw_glyph, glyph_icon
+from napari_em_autoclass.gui.class_columns import ID_ROLE, SORT_ROLE, TITLES, Column
+from napari_em_autoclass.gui.class_look import ClassLook, changed, look_of_member, looks_of, moves
+from napari_em_autoclass.gui.glyphs import GREY, glyph_icon
 
-__all__ = ["ClassTable", "Column", "SignDelegate"]
-
-SORT_ROLE = Qt.ItemDataRole.UserRole
-ID_ROLE = Qt.ItemDataRole.UserRole + 1
-
+__all__ = ["ClassTable"]
 
 _MOST_MOVES = 40  # runs of rows that come or go one by one; past that a fresh list is quicker
 
 
-class Column(IntEnum):
-    """What stands in which column."""
+class ClassTable(QAbstractItemModel):
+    """One row per class or group of a class map; an edited name is only announced, by `renamed`.
 
-    EYE = 0
-    COLOR = 1
-    NAME = 2
-    SHARE = 3
-    VOLUME = 4
-    PROBABILITY = 5
-
-
-_TITLES = {
-    Column.EYE: ("", "Show or hide the class"),
-    Column.COLOR: ("", "Colour: click to change"),
-    Column.NAME: ("Class", "Name: double-click to change"),
-    Column.SHARE: ("Share", "Share of the pixels seen in training"),
-    Column.VOLUME: ("µm³", "Volume in the whole stack, estimated from some places; known when the run has ended"),
-    Column.PROBABILITY: ("p", "Show how probable the class is at each pixel, as a layer"),
-}
-
-
-class ClassTable(QAbstractTableModel):
-    """One row per class or group of `class_map`; an edited name is only announced, by `renamed`."""
+    The internal id of an index is 0 for these rows; for a class inside a group it is the id that the group shows under.
+    """
 
     renamed = Signal(int, str)  # shown id, name
 
@@ -58,6 +37,8 @@ class ClassTable(QAbstractTableModel):
         self._class_map: ClassMap | None = None
         self._looks: dict[int, ClassLook] = {}  # by shown id, in the order of the rows
         self._rows: tuple[int, ...] = ()
+        self._inner: dict[int, tuple[int, ...]] = {}  # the classes of each group that are listed below it
+        self._patches: Mapping[int, QPixmap] = {}
         self._shares: tuple[float, ...] = ()
         self._volumes: dict[int, float] | None = None  # worked out when first asked for
         self._with_probability: frozenset[int] = frozenset()
@@ -73,6 +54,8 @@ class ClassTable(QAbstractTableModel):
             self.endResetModel()
             return
         gone, come = come_and_go
+        inner = _inner_of(looks)
+        self._fold_away([row for row in self._inner if self._inner[row] != inner.get(row)])
         for run in reversed(gone):
             self.beginRemoveRows(QModelIndex(), run.start, run.stop - 1)
             self._rows = self._rows[: run.start] + self._rows[run.stop :]
@@ -84,6 +67,7 @@ class ClassTable(QAbstractTableModel):
             self.beginInsertRows(QModelIndex(), run.start, run.stop - 1)
             self._rows = self._rows[: run.start] + rows[run.start : run.stop] + self._rows[run.start :]
             self.endInsertRows()
+        self._unfold(inner)
         for run in changed(before, looks):
             self.dataChanged.emit(self.index(run.start, 0), self.index(run.stop - 1, len(Column) - 1))
 
@@ -93,10 +77,17 @@ class ClassTable(QAbstractTableModel):
         if self._rows:
             self.dataChanged.emit(self.index(0, Column.SHARE), self.index(len(self._rows) - 1, Column.SHARE))
 
-    def set_statistics(self, statistics: ClassStatistics | None) -> None:
-        """Show the volumes of the classes; None forgets them."""
-        self._statistics, self._volumes = statistics, None
+    def set_statistics(self, statistics: ClassStatistics | None, patches: Mapping[int, QPixmap] | None = None) -> None:
+        """Show how sure the classes are, and a patch of each by id; None forgets both."""
+        self._statistics, self._volumes, self._patches = statistics, None, patches or {}
         self._all_changed()
+
+    def sure_of(self, members: Sequence[int]) -> float | None:
+        """Return how sure classes are told apart where these are, 0 (not at all) to 1; None where it isn't known."""
+        if self._statistics is None or self._class_map is None:
+            return None
+        bits = self._statistics.mean_entropy_bits(members)
+        return None if bits is None else max(0.0, 1 - bits / math.log2(max(self._class_map.n_classes, 2)))
 
     def volume_of(self, shown_id: int) -> float | None:
         """Return the volume of a row in µm³, None where it isn't known."""
@@ -113,10 +104,6 @@ class ClassTable(QAbstractTableModel):
             self._with_probability = shown_ids
             self._all_changed()
 
-    def shown_id(self, row: int) -> int:
-        """Return the class id of a row."""
-        return self._rows[row]
-
     def row_of(self, shown_id: int) -> int | None:
         """Return the row of a shown id, None where it has none."""
         return self._rows.index(shown_id) if shown_id in self._looks else None
@@ -127,9 +114,8 @@ class ClassTable(QAbstractTableModel):
 
     def share_of(self, shown_id: int) -> float:
         """Return the share of a class or group, 0 to 1; 0 where it isn't known."""
-        if not self._has_share(shown_id):
-            return 0.0
-        return sum(self._shares[i - 1] for i in self._looks[shown_id].members)
+        look = self._looks.get(shown_id)
+        return self._share(look) if look is not None and self._has_share(look) else 0.0
 
     def features(self, class_map: ClassMap) -> dict[str, list[object]]:
         """Return what napari may know of each id: "index", name, and share and volume (µm³) of the row it shows in."""
@@ -145,20 +131,38 @@ class ClassTable(QAbstractTableModel):
             table["volume_um3"] = [self.volume_of(row) for row in rows]
         return table
 
+    def index(self, row: int, column: int, parent: QModelIndex | None = None) -> QModelIndex:
+        """Return the index of a cell, an invalid one where there is none."""
+        inside = parent is not None and parent.isValid()
+        if not (0 <= column < len(Column) and 0 <= row < self.rowCount(parent)):
+            return QModelIndex()
+        return self.createIndex(row, column, self._rows[parent.row()] if inside and parent is not None else 0)
+
+    def parent(self, index: QModelIndex | None = None) -> Any:
+        """Return the index of the group a class is listed below; of the model itself its owner, as Qt's objects do."""
+        if index is None:
+            return super().parent()
+        row = self.row_of(index.internalId()) if index.isValid() and index.internalId() else None
+        return QModelIndex() if row is None else self.createIndex(row, 0, 0)
+
     def rowCount(self, parent: QModelIndex | None = None) -> int:
-        """Return the number of classes and groups."""
-        return 0 if parent is not None and parent.isValid() else len(self._rows)
+        """Return the number of classes and groups, or of the classes listed below a group."""
+        if parent is None or not parent.isValid():
+            return len(self._rows)
+        if parent.internalId() or parent.column() or parent.row() >= len(self._rows):
+            return 0
+        return len(self._inner.get(self._rows[parent.row()], ()))
 
     def columnCount(self, parent: QModelIndex | None = None) -> int:
         """Return the number of columns."""
-        return 0 if parent is not None and parent.isValid() else len(Column)
+        return len(Column)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return title or tooltip of a column."""
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _TITLES[Column(section)][0]
+            return TITLES[Column(section)][0]
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
-            return _TITLES[Column(section)][1]
+            return TITLES[Column(section)][1]
         if role == Qt.ItemDataRole.TextAlignmentRole and section == Column.NAME:
             return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         return None
@@ -168,22 +172,23 @@ class ClassTable(QAbstractTableModel):
         if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
         flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-        return flags | Qt.ItemFlag.ItemIsEditable if index.column() == Column.NAME else flags
+        is_name = index.column() == Column.NAME and not index.internalId()
+        return flags | Qt.ItemFlag.ItemIsEditable if is_name else flags
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a cell shows."""
         if self._class_map is None or not index.isValid():
             return None
-        shown_id, column = self._rows[index.row()], index.column()
+        look, column = self._look_at(index), index.column()
+        shown_id = look.members[0]
         if role == ID_ROLE:
             return shown_id
-        look = self._looks[shown_id]
         if role == SORT_ROLE:
             return self._sort_key(shown_id, look, column)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
-            return self._text(shown_id, look, column)
+            return self._text(look, column)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tooltip(self._class_map, shown_id, column)
+            return self._tooltip(self._class_map, look, column, is_inner=bool(index.internalId()))
         if column == Column.NAME:
             if role == Qt.ItemDataRole.ForegroundRole and "ignored" in look.flags:
                 return QColor(GREY)
@@ -192,8 +197,12 @@ class ClassTable(QAbstractTableModel):
             return None
         if role == Qt.ItemDataRole.BackgroundRole and column == Column.COLOR:
             return QColor(look.color)
-        if role == Qt.ItemDataRole.TextAlignmentRole and column in (Column.SHARE, Column.VOLUME):
+        if role == Qt.ItemDataRole.DecorationRole and column == Column.PATCH:
+            return next((self._patches[i] for i in look.members if i in self._patches), None)
+        if role == Qt.ItemDataRole.TextAlignmentRole and column == Column.SHARE:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        if index.internalId():
+            return None  # the eye and the probability are those of the group
         if role == Qt.ItemDataRole.CheckStateRole and column in (Column.EYE, Column.PROBABILITY):
             on = "visible" in look.flags if column == Column.EYE else shown_id in self._with_probability
             return Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
@@ -201,25 +210,49 @@ class ClassTable(QAbstractTableModel):
 
     def setData(self, index: QModelIndex, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
         """Announce a new name."""
-        if role != Qt.ItemDataRole.EditRole or index.column() != Column.NAME:
+        if role != Qt.ItemDataRole.EditRole or index.column() != Column.NAME or index.internalId():
             return False
         self.renamed.emit(self._rows[index.row()], str(value))
         return True
 
     def _take(self, class_map: ClassMap, looks: dict[int, ClassLook]) -> None:
         self._class_map, self._looks, self._rows, self._volumes = class_map, looks, tuple(looks), None
+        self._inner = _inner_of(looks)
 
-    def _text(self, shown_id: int, look: ClassLook, column: int) -> str | None:
+    def _fold_away(self, groups: Sequence[int]) -> None:
+        """List no classes below these groups."""
+        for group in groups:
+            above = self.index(self._rows.index(group), 0)
+            self.beginRemoveRows(above, 0, len(self._inner[group]) - 1)
+            del self._inner[group]
+            self.endRemoveRows()
+
+    def _unfold(self, inner: Mapping[int, tuple[int, ...]]) -> None:
+        """List the classes of each group below it where they are not yet."""
+        for group, members in inner.items():
+            if group not in self._inner:
+                self.beginInsertRows(self.index(self._rows.index(group), 0), 0, len(members) - 1)
+                self._inner[group] = members
+                self.endInsertRows()
+
+    def _look_at(self, index: QModelIndex) -> ClassLook:
+        if not index.internalId():
+            return self._looks[self._rows[index.row()]]
+        assert self._class_map is not None  # without one there are no indexes
+        return look_of_member(self._class_map, self._inner[index.internalId()][index.row()])
+
+    def _text(self, look: ClassLook, column: int) -> str | float | None:
         if column == Column.NAME:
             return look.name
-        if column == Column.SHARE and self._has_share(shown_id):
-            return f"{100 * self.share_of(shown_id):.1f} %"
-        if column == Column.VOLUME and (volume := self.volume_of(shown_id)) is not None:
-            return f"{volume:.3g}" if volume >= 0.001 else f"{volume:.0e}" if volume else "0"
-        return None
+        if column == Column.SHARE and self._has_share(look):
+            return f"{100 * self._share(look):.1f} %"
+        return self.sure_of(look.members) if column == Column.SURE else None
 
-    def _has_share(self, shown_id: int) -> bool:
-        class_map, look = self._class_map, self._looks.get(shown_id)
+    def _share(self, look: ClassLook) -> float:
+        return sum(self._shares[i - 1] for i in look.members)
+
+    def _has_share(self, look: ClassLook | None) -> bool:
+        class_map = self._class_map
         if class_map is None or look is None:
             return False
         n_shares = len(self._shares)
@@ -231,50 +264,35 @@ class ClassTable(QAbstractTableModel):
             name = look.name.casefold()
             return f"1{shown_id:03}" if name.startswith("class ") else f"0{name}"
         if column == Column.SHARE:
-            return self.share_of(shown_id)
-        if column == Column.VOLUME:
-            return self.volume_of(shown_id) or 0.0
+            return self._share(look) if self._has_share(look) else 0.0
+        if column == Column.SURE:
+            return self.sure_of(look.members) or 0.0
         if column == Column.EYE:
             return "visible" in look.flags
         return shown_id in self._with_probability if column == Column.PROBABILITY else shown_id
 
-    def _tooltip(self, class_map: ClassMap, shown_id: int, column: int) -> str:
-        members = class_map.members(shown_id)
+    def _tooltip(self, class_map: ClassMap, look: ClassLook, column: int, *, is_inner: bool) -> str:
+        shown_id, members = look.members[0], look.members
+        if column == Column.SURE and (bits := self._entropy(members)) is not None:
+            return f"{TITLES[Column.SURE][1]}: {bits:.2f} bit of at most {math.log2(max(class_map.n_classes, 2)):.1f}"
+        if column != Column.NAME:
+            return TITLES[Column(column)][1]
+        if is_inner:
+            return f"{look.name}, shown as {class_map.name_of(shown_id)}; Un-merge takes it out of the group"
+        if len(members) > 1:
+            return f"{look.name}: classes {', '.join(map(str, members))} shown as one"
         split = class_map.split_of(shown_id)
-        if column == Column.NAME and len(members) > 1:
-            return f"{class_map.name_of(shown_id)}: classes {', '.join(map(str, members))} shown as one"
-        if column == Column.NAME and split is not None:
-            return f"{class_map.name_of(shown_id)} (part of class {split.class_id}); double-click to rename"
-        if column == Column.NAME:
-            return f"{class_map.name_of(shown_id)} (class {shown_id}); double-click to rename"
-        return _TITLES[Column(column)][1]
+        origin = f"part of class {split.class_id}" if split else f"class {shown_id}"
+        return f"{look.name} ({origin}); double-click to rename"
+
+    def _entropy(self, members: Sequence[int]) -> float | None:
+        return None if self._statistics is None else self._statistics.mean_entropy_bits(members)
 
     def _all_changed(self) -> None:
         if self._rows:
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._rows) - 1, len(Column) - 1))
 
 
-class SignDelegate(QStyledItemDelegate):
-    """Draws eyes, swatches and probability signs in place of check boxes."""
-
-    def paint(self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex) -> None:
-        """Draw one cell."""
-        if painter is None:
-            return
-        if option.state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(option.rect, option.palette.highlight())
-        rect = QRectF(option.rect)
-        column = Column(index.column())
-        if column is Column.COLOR:
-            painter.save()
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(index.data(Qt.ItemDataRole.BackgroundRole))
-            painter.drawRoundedRect(QRectF(rect.center().x() - 6, rect.center().y() - 6, 13, 13), 3, 3)
-            painter.restore()
-            return
-        on = index.data(Qt.ItemDataRole.CheckStateRole) == Qt.CheckState.Checked
-        color = QColor(option.palette.text().color())
-        color.setAlphaF(1.0 if on else 0.35)
-        name = ("eye" if on else "shut") if column is Column.EYE else "probability"
-        draw_glyph(painter, name, rect, color, filled=on and column is Column.PROBABILITY)
+def _inner_of(looks: Mapping[int, ClassLook]) -> dict[int, tuple[int, ...]]:
+    """Return the classes of each group, by the id it shows under."""
+    return {row: look.members for row, look in looks.items() if len(look.members) > 1}

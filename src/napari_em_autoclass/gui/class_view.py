@@ -1,44 +1,49 @@
-"""How the table of classes looks: narrow columns with signs, and names that take the rest."""
+"""How the list of classes looks: narrow columns with signs, and names that take the rest."""
 
 from __future__ import annotations
 
 from qtpy.QtCore import QAbstractItemModel, Qt
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeView
 
-from napari_em_autoclass.gui.class_table import Column, SignDelegate
+from napari_em_autoclass.gui.class_columns import Column, SignDelegate
 
 __all__ = ["make_class_view"]
 
-_NARROW = 26
-_WIDTHS = {Column.SHARE: 56, Column.VOLUME: 50}
+_NARROW = 24
+_WIDTHS = {Column.SHARE: 52, Column.SURE: 38, Column.PATCH: 26}
+_INDENT = 14
+_SIGNS = (Column.EYE, Column.COLOR, Column.SURE, Column.PATCH, Column.PROBABILITY)
 
 
-def make_class_view(rows: QAbstractItemModel) -> QTableView:
-    """Return the view of the rows."""
-    view = QTableView()
+def make_class_view(rows: QAbstractItemModel) -> QTreeView:
+    """Return the view of the rows; groups unfold to their classes."""
+    view = QTreeView()
     view.setModel(rows)
+    view.setUniformRowHeights(True)
+    view.setIndentation(_INDENT)
+    view.setTreePosition(Column.NAME)
+    view.setExpandsOnDoubleClick(False)  # a double-click renames
+    view.setAllColumnsShowFocus(True)
     view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     view.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
     view.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed)
     view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    view.setShowGrid(False)
-    view.setWordWrap(False)
+    view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerItem)
     view.setSortingEnabled(True)
     view.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
     view.setMinimumHeight(150)
     view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-    numbers, header = view.verticalHeader(), view.horizontalHeader()
-    assert numbers is not None
-    assert header is not None
-    numbers.setVisible(False)
-    numbers.setDefaultSectionSize(22)
+    header = view.header()
+    assert header is not None  # a tree view has one
     header.setMinimumSectionSize(_NARROW)
-    header.setHighlightSections(False)
+    header.setStretchLastSection(False)
+    header.setSectionsMovable(False)
+    header.setStyleSheet("QHeaderView::section { border: none; padding: 2px 4px; background: transparent; }")
     for column in Column:
         mode = QHeaderView.ResizeMode.Stretch if column is Column.NAME else QHeaderView.ResizeMode.Fixed
         header.setSectionResizeMode(column, mode)
         if column is not Column.NAME:
             view.setColumnWidth(column, _WIDTHS.get(column, _NARROW))
-    for column in (Column.EYE, Column.COLOR, Column.PROBABILITY):
+    for column in _SIGNS:
         view.setItemDelegateForColumn(column, SignDelegate(view))
     return view
