@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterator
 
-__all__ = ["write_class_map_tiff"]
+__all__ = ["write_class_map_tiff", "write_sections"]
 
 # One section thick: a section is read back without its neighbours, however large it is.
 _SPOOL_CHUNKS = (1, 512, 512)
@@ -60,11 +60,12 @@ def write_class_map_tiff(
         for block in blocks:
             box, classes, _ = checked(block, target)
             array[box.slices] = classes
-        _write_sections(partial, array, target)
+        write_sections(partial, array, target)
     return at
 
 
-def _write_sections(partial: Path, array: zarr.Array[Any], target: ClassMapTarget) -> None:
+def write_sections(partial: Path, array: zarr.Array[Any], target: ClassMapTarget) -> None:
+    """Write the class map in `array` (Z, Y, X) to the file `partial`, a section at a time."""
     z_nm, y_nm, x_nm = target.voxel_size_nm
     units = {f"PhysicalSize{axis}Unit": "nm" for axis in "XYZ"}
     sizes = {"PhysicalSizeX": x_nm, "PhysicalSizeY": y_nm, "PhysicalSizeZ": z_nm}

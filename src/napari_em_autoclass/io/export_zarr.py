@@ -1,4 +1,4 @@
-"""Class maps as OME-Zarr, streamed block by block.
+"""Class maps as OME-Zarr from blocks of any size, streamed one by one; what a run predicts goes by `predict_map`.
 
 NGFF 0.5 on Zarr v3: the version that the specification, napari-ome-zarr, Neuroglancer and Fiji's readers now share.
 The probabilities go to a store beside it and not into a group inside, because napari's own reader opens the first
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import zarr
 
+from napari_em_autoclass.io.class_map_metadata import PROJECT_KEY, class_attributes, probability_attributes
 from napari_em_autoclass.io.class_map_target import Blocks, ClassMapTarget, checked
 from napari_em_autoclass.io.output import new_output
 from napari_em_autoclass.io.pyramid import build_level, level_factors
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PROJECT_KEY", "create_class_array", "probabilities_path", "write_class_map_zarr"]
 
-PROJECT_KEY = "napari-em-autoclass"
-_VERSION = "0.5"
 # 1 MiB of labels before compression: a section of 2048 x 2048 touches 64 chunks, and a stack of 200 has 832 files.
 _CHUNKS = (16, 256, 256)
 
@@ -79,8 +78,7 @@ def create_class_array(
 
 def _write(partial: Path, partial_probs: Path | None, blocks: Blocks, target: ClassMapTarget) -> None:
     levels = level_factors(target.shape_zyx, target.voxel_size_nm)
-    ome = {"version": _VERSION, "multiscales": [_multiscale(target, levels)], "image-label": _image_label(target)}
-    group = zarr.create_group(partial, zarr_format=3, attributes={"ome": ome, PROJECT_KEY: _project(target)})
+    group = zarr.create_group(partial, zarr_format=3, attributes=class_attributes(target, levels))
     array = create_class_array(group, "0", target.shape_zyx)
     probabilities = None if partial_probs is None else _create_probabilities(partial_probs, target)
     for block in blocks:
@@ -97,48 +95,7 @@ def _write(partial: Path, partial_probs: Path | None, blocks: Blocks, target: Cl
 
 
 def _create_probabilities(partial: Path, target: ClassMapTarget) -> zarr.Array[Any]:
-    axes = [{"name": "c", "type": "channel"}, *_axes()]
-    scale = {"type": "scale", "scale": [1.0, *target.voxel_size_nm]}
-    multiscale = {
-        "name": f"{target.name} probabilities",
-        "axes": axes,
-        "datasets": [{"path": "0", "coordinateTransformations": [scale]}],
-    }
-    # 255 is a probability of 1; channel i belongs to class i + 1.
-    project = {**_project(target), "probability_of_255": 1.0, "class_of_channel": list(range(1, target.n_classes + 1))}
-    attributes = {"ome": {"version": _VERSION, "multiscales": [multiscale]}, PROJECT_KEY: project}
-    group = zarr.create_group(partial, zarr_format=3, attributes=attributes)
+    group = zarr.create_group(partial, zarr_format=3, attributes=probability_attributes(target))
     shape = (target.n_classes, *target.shape_zyx)
     chunks = (1, *(min(chunk, n) for chunk, n in zip(_CHUNKS, target.shape_zyx, strict=True)))
     return group.create_array("0", shape=shape, chunks=chunks, dtype="uint8", dimension_names=("c", "z", "y", "x"))
-
-
-def _axes() -> list[dict[str, str]]:
-    return [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"]
-
-
-def _multiscale(target: ClassMapTarget, levels: list[tuple[int, int, int]]) -> dict[str, Any]:
-    datasets = []
-    for index, factors in enumerate(levels):
-        scale = [size * f for size, f in zip(target.voxel_size_nm, factors, strict=True)]
-        # The centre of a coarse voxel is the centre of the voxels it stands for.
-        shift = [size * (f - 1) / 2 for size, f in zip(target.voxel_size_nm, factors, strict=True)]
-        moves: list[dict[str, Any]] = [{"type": "scale", "scale": scale}]
-        if index:
-            moves.append({"type": "translation", "translation": shift})
-        datasets.append({"path": str(index), "coordinateTransformations": moves})
-    return {"name": target.name, "axes": _axes(), "datasets": datasets, "type": "mode"}
-
-
-def _image_label(target: ClassMapTarget) -> dict[str, Any]:
-    label: dict[str, Any] = {}
-    colors = [(i, target.rgb(i)) for i in sorted(target.colors)]
-    if colors:
-        label["colors"] = [{"label-value": i, "rgba": [*rgb, 255]} for i, rgb in colors if rgb is not None]
-    if target.names:
-        label["properties"] = [{"label-value": i, "name": target.names[i]} for i in sorted(target.names)]
-    return label
-
-
-def _project(target: ClassMapTarget) -> dict[str, Any]:
-    return {"n_classes": target.n_classes, "provenance": target.provenance}

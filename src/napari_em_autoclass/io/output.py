@@ -16,7 +16,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["new_output", "scratch_folder"]
+__all__ = [
+    "check_output",
+    "new_output",
+    "put_in_place",
+    "remove",
+    "remove_for_good",
+    "scratch_folder",
+    "told_to_the_user",
+]
 
 # Chunks that are still under way come within milliseconds of each other.
 _CHECK_S, _QUIET_CHECKS, _PATIENCE_S = 0.05, 4, 10.0
@@ -46,15 +54,15 @@ def new_output(path: Path, overwrite: bool = False) -> Iterator[Path]:
         disk is full or can't be written.
     """
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    with _told_to_the_user(path):
-        _check(path, overwrite)
+    with told_to_the_user(path):
+        check_output(path, overwrite)
     try:
-        with _told_to_the_user(path):
-            _remove(partial)  # of a process that died and had the same number
+        with told_to_the_user(path):
+            remove(partial)  # of a process that died and had the same number
             yield partial
-            _swap(partial, path)
+            put_in_place(partial, path)
     except BaseException:
-        _remove_for_good(partial)
+        remove_for_good(partial)
         raise
 
 
@@ -63,15 +71,22 @@ def scratch_folder(path: Path) -> Iterator[Path]:
     """Give the path of a temporary sibling of `path`, on the same disk, and remove what was put there at the end."""
     scratch = path.with_name(f".{path.name}.scratch-{os.getpid()}")
     try:
-        _remove(scratch)
+        remove(scratch)
         yield scratch
     except BaseException:
-        _remove_for_good(scratch)
+        remove_for_good(scratch)
         raise
-    _remove(scratch)
+    remove(scratch)
 
 
-def _check(path: Path, overwrite: bool) -> None:
+def check_output(path: Path, overwrite: bool) -> None:
+    """Make sure that an output may be written to `path`.
+
+    Raises
+    ------
+    InputError
+        If it exists and `overwrite` is False, or is a folder of something else, or its folder is missing.
+    """
     if not path.parent.is_dir():
         raise InputError(f"{path}: the folder {path.parent} does not exist; create it first")
     if not path.exists():
@@ -83,7 +98,8 @@ def _check(path: Path, overwrite: bool) -> None:
 
 
 @contextmanager
-def _told_to_the_user(path: Path) -> Iterator[None]:
+def told_to_the_user(path: Path) -> Iterator[None]:
+    """Turn the errors of a disk that is full or can't be written into an `InputError` that says what to do."""
     try:
         yield
     except OSError as error:
@@ -92,7 +108,8 @@ def _told_to_the_user(path: Path) -> Iterator[None]:
         raise InputError(f"{path}: can't be written: {_ADVICE[error.errno]}") from error
 
 
-def _swap(new: Path, path: Path) -> None:
+def put_in_place(new: Path, path: Path) -> None:
+    """Rename `new` to `path`, in place of what is there."""
     if not path.exists():
         new.replace(path)
         return
@@ -103,20 +120,21 @@ def _swap(new: Path, path: Path) -> None:
     except BaseException:
         old.replace(path)
         raise
-    _remove(old)
+    remove(old)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it, if it is there."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
 
 
-def _remove_for_good(path: Path) -> None:
+def remove_for_good(path: Path) -> None:
     """Remove `path` until it stays away: Zarr's threads go on writing the other chunks of a block that failed."""
     quiet, end = 0, time.monotonic() + _PATIENCE_S
     while quiet < _QUIET_CHECKS and time.monotonic() < end:
         quiet = 0 if path.exists() else quiet + 1
-        _remove(path)
+        remove(path)
         time.sleep(_CHECK_S)
