@@ -13,9 +13,9 @@ from tiny_run import STEPS, K, copy_run, make_tiny_run
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import CheckpointSaved, RunEnded, RunStarted, StepDone
+from napari_em_autoclass.core.run_lock import RunLock
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.opened_run import Candidate, find_stack, read_run
-from napari_em_autoclass.gui.run_mark import MARK
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +95,11 @@ def test_classes_of_another_run_are_refused(made: Any, tmp_path: Path) -> None:
 
 def test_a_run_that_is_being_learned_is_left_alone(made: Any, tmp_path: Path) -> None:
     run_dir, _ = copy_run(made, tmp_path)
-    (run_dir / MARK).touch()
-    with pytest.raises(InputError, match="being learned in another window"):
+    lock = RunLock.take(run_dir)
+    with pytest.raises(InputError, match="is being learned by process"):
         read_run(run_dir)
+    lock.release()
+    assert read_run(run_dir).path == run_dir
 
 
 def test_the_stack_is_the_candidate_with_the_same_voxels(made: Any, phantom: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from datetime import datetime
@@ -12,8 +11,8 @@ from typing import Any
 import pytest
 from tiny_run import make_run_files
 
+from napari_em_autoclass.core.run_lock import LOCK_NAME, RunLock
 from napari_em_autoclass.gui.past_runs import PastRun, past_runs
-from napari_em_autoclass.gui.run_mark import MARK
 
 OURS, OTHER = "0123456789abcdef", "fedcba9876543210"
 
@@ -30,10 +29,10 @@ def test_the_runs_of_a_stack_are_listed_the_newest_first(tmp_path: Path) -> None
 
 def test_a_run_that_was_cut_off_is_told_and_one_that_goes_on_is_left_out(tmp_path: Path) -> None:
     crashed = make_run_files(tmp_path / "a", OURS, stage="learning")
-    (crashed / MARK).touch()
-    os.utime(crashed / MARK, (0, 0))
-    (make_run_files(tmp_path / "b", OURS) / MARK).touch()
+    (crashed / LOCK_NAME).touch()
+    lock = RunLock.take(make_run_files(tmp_path / "b", OURS))
     (found,) = past_runs(OURS, tmp_path)
+    lock.release()
     assert (found.path, found.cut_off) == (crashed, True)
 
 

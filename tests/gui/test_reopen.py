@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,9 @@ from tiny_run import STEPS, K, copy_run, make_tiny_run
 
 from napari_em_autoclass import contributions
 from napari_em_autoclass.core.checkpoint import RunFolder
+from napari_em_autoclass.core.run_lock import LOCK_NAME
 from napari_em_autoclass.gui.dock import AutoclassDock
 from napari_em_autoclass.gui.reopen import RUN
-from napari_em_autoclass.gui.run_mark import MARK
 from napari_em_autoclass.gui.run_place import runs_folder
 from napari_em_autoclass.gui.session import RunState, Session
 from napari_em_autoclass.gui.source import SOURCE
@@ -218,8 +217,9 @@ def test_an_interrupted_run_is_continued_where_it_was(
     home = runs_folder()
     home.mkdir(parents=True)
     run_dir, stack = copy_run(made, home)
-    (run_dir / MARK).touch()
-    os.utime(run_dir / MARK, (0, 0))
+    progress = RunFolder.open(run_dir).load_weights()[1].replace(stage="learning")
+    RunFolder.open(run_dir).save_weights(RunFolder.open(run_dir).load_weights()[0], progress)
+    (run_dir / LOCK_NAME).touch()
     dock = open_dock()
     dock.open_path(str(stack))
     qtbot.waitUntil(lambda: not dock.reopener.offers.isHidden(), timeout=5000)

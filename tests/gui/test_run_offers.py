@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import pytest
 from qtpy.QtWidgets import QFileDialog, QMenu
 from tiny_run import make_run_files
 
+from napari_em_autoclass.core.run_lock import LOCK_NAME
 from napari_em_autoclass.core.volume import Volume, fingerprint
-from napari_em_autoclass.gui.run_mark import MARK
 from napari_em_autoclass.gui.run_offers import RunOffers
 from napari_em_autoclass.gui.run_place import runs_folder
 from napari_em_autoclass.gui.session import RunState, Session
@@ -22,8 +21,7 @@ from napari_em_autoclass.gui.wishes import Wishes
 @pytest.fixture
 def cut_off(qapp: Any, volume: Volume) -> Path:
     run = make_run_files(runs_folder() / "a", fingerprint(volume), stage="learning")
-    (run / MARK).touch()
-    os.utime(run / MARK, (0, 0))
+    (run / LOCK_NAME).touch()
     return run
 
 

@@ -15,9 +15,9 @@ import numpy as np
 from napari_em_autoclass.core.class_map import History
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import CheckpointSaved, Event, RunEnded, RunStarted, StepDone
+from napari_em_autoclass.core.run_lock import writer_of
 from napari_em_autoclass.core.run_log import logged_events
 from napari_em_autoclass.core.volume import Volume, fingerprint
-from napari_em_autoclass.gui.run_mark import is_learning
 
 if TYPE_CHECKING:
     from napari_em_autoclass.core.checkpoint import Progress, RunFolder, VolumeRecord
@@ -82,9 +82,9 @@ def read_run(path: Path) -> OpenedRun:
     """
     from napari_em_autoclass.core.checkpoint import RunFolder
 
-    if is_learning(path):
-        raise InputError(f"{path.name} is being learned in another window; stop it there, then open it")
     folder = RunFolder.open(path)
+    if (writer := writer_of(path)) is not None:
+        raise InputError(f"{path.name} is being learned by {writer}; stop it there, then open it")
     history, progress = folder.history, folder.load_weights()[1]
     if history.present.n_classes != folder.settings.n_classes:
         raise InputError(f"{path} is damaged: classes.json is of another run; restore it")

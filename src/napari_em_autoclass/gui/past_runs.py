@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from napari_em_autoclass.gui.run_mark import is_learning, was_cut_off
+from napari_em_autoclass.core.run_lock import was_left_behind, writer_of
 from napari_em_autoclass.gui.run_place import runs_folder
 
 __all__ = ["PastRun", "past_runs"]
@@ -29,7 +29,7 @@ class PastRun:
     recipe, n_classes : what it was set to
     step, stage : how far it came
     saved : when its weights were saved last, local time
-    cut_off : whether it was neither finished nor stopped
+    cut_off : whether it crashed, or was killed, before it came to its end
     """
 
     path: Path
@@ -63,7 +63,7 @@ def past_runs(fingerprint: str, folder: Path | None = None) -> tuple[PastRun, ..
     except OSError:
         return ()
     places = sorted(places, key=_saved_s, reverse=True)[:_MOST]
-    found = (_past_run(path, fingerprint) for path in places if not is_learning(path))
+    found = (_past_run(path, fingerprint) for path in places if writer_of(path) is None)
     return tuple(run for run in found if run is not None)
 
 
@@ -85,7 +85,8 @@ def _past_run(path: Path, fingerprint: str) -> PastRun | None:
         how_far = (int(progress["step"]), str(progress["stage"]))
     except Exception:  # each way to be damaged has its own error
         return None
-    return PastRun(path, *named, *how_far, datetime.fromtimestamp(_saved_s(path)), was_cut_off(path))
+    cut_off = how_far[1] != "done" and was_left_behind(path)
+    return PastRun(path, *named, *how_far, datetime.fromtimestamp(_saved_s(path)), cut_off)
 
 
 def _progress(weights: Path) -> dict[str, Any]:

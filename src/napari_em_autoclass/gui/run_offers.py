@@ -6,12 +6,11 @@ import logging
 from datetime import datetime
 from pathlib import Path
 
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
 
 from napari_em_autoclass.core.volume import Volume, fingerprint
 from napari_em_autoclass.gui.past_runs import PastRun, past_runs
-from napari_em_autoclass.gui.run_mark import ALIVE_S
 from napari_em_autoclass.gui.run_place import runs_folder
 from napari_em_autoclass.gui.session import RunState, Session
 from napari_em_autoclass.gui.worker import Report, TaskWorker
@@ -56,16 +55,12 @@ class RunOffers(QWidget):
         menu.addSeparator()
         self.open_action = menu.addAction("Run…")
         self.runs_menu = menu.addMenu("Runs of this stack")
-        self._again = QTimer(self)  # a run that crashed a moment ago still looks alive
-        self._again.setSingleShot(True)
-        self._again.setInterval(round(1000 * (ALIVE_S + 1)))
         self._connect()
         self._show(None)
         self._on_volume(session.volume)
 
     def close_down(self) -> None:
         """Offer nothing any more."""
-        self._again.stop()
         if self._worker is not None:
             self._worker.returned.disconnect()
             self._worker.errored.disconnect()
@@ -77,7 +72,6 @@ class RunOffers(QWidget):
         self.decline_button.clicked.connect(self._on_decline)
         self.open_action.triggered.connect(self._ask)
         self.runs_menu.aboutToShow.connect(self._fill_menu)
-        self._again.timeout.connect(self._look)
         self._session.volume_changed.connect(self._on_volume)
         self._session.state_changed.connect(self._on_state)
 
@@ -99,7 +93,6 @@ class RunOffers(QWidget):
     def _on_known(self, found: str | None) -> None:
         self._worker, self._fingerprint = None, found or ""
         self._look()
-        self._again.start()
 
     def _on_state(self, state: RunState) -> None:
         if state is RunState.IDLE:

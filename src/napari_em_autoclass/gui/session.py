@@ -17,7 +17,6 @@ from napari_em_autoclass.core.split import Split
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.gaze import Gaze, Seen, View
 from napari_em_autoclass.gui.previewer import Previewer
-from napari_em_autoclass.gui.run_mark import RunMark
 from napari_em_autoclass.gui.run_place import new_run_dir
 from napari_em_autoclass.gui.sentences import END_SENTENCES, sentence_for
 from napari_em_autoclass.gui.wishes import RunOrder, Wishes, open_classify, open_trainer
@@ -69,8 +68,6 @@ class Session(QObject):
         self._previewer: Previewer | None = None
         self._run_dir: Path | None = None
         self._wishes: Wishes | None = None
-        self._mark = RunMark(lambda: self._run_dir, self)
-        self.happened.connect(self._mark.on_event)
         # Set where the stack is set up: the part to learn from, and what to skip (None: not looked for yet).
         self.region: str | None = None
         self.skip_sections: tuple[int, ...] | None = None
@@ -199,7 +196,6 @@ class Session(QObject):
                 signal.disconnect()
             # `finished` also tells superqt to let go of the worker, by another signal that stays connected.
             self._worker.quit()
-        self._mark.abandon()
         self._forget_run()
         self._worker = self._run = None
         self._state = RunState.IDLE
@@ -275,7 +271,6 @@ class Session(QObject):
     def _on_finished(self) -> None:
         self._worker = self._run = None
         self.running.clear()
-        self._mark.abandon()  # nothing, unless it came to no end
         self._answer_from_run()
         self._turn(RunState.IDLE)
 
