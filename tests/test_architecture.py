@@ -165,7 +165,8 @@ def test_requirements_pin_nothing_and_bring_no_qt() -> None:
 
 def test_what_is_imported_is_required_and_what_is_required_is_imported() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    asked_for = [*project["dependencies"], *project["optional-dependencies"]["vit"]]
+    extras = project["optional-dependencies"]
+    asked_for = [*project["dependencies"], *extras["vit"], *extras["remote"]]
     required = {re.split(r"[\[>]", requirement)[0].lower() for requirement in asked_for}
     named = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image"}
     trees = (ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for path in MODULES)
@@ -174,7 +175,8 @@ def test_what_is_imported_is_required_and_what_is_required_is_imported() -> None
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
     tops = {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"napari_em_autoclass"}
     decoders = {"imagecodecs"}  # tifffile takes them from there where a file is compressed
-    assert {named.get(top, top) for top in tops} == required - decoders
+    systems = {"aiohttp", "gcsfs", "s3fs"}  # fsspec takes what an address needs
+    assert {named.get(top, top) for top in tops} == required - decoders - systems
 
 
 def test_recipes_are_valid_json_with_a_schema_version() -> None:

@@ -17,9 +17,12 @@ import zarr
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.volume import Box
+from napari_em_autoclass.io import remote
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from napari_em_autoclass.io.remote import Place
 
 __all__ = ["LABELS", "PREDICTIONS", "box_in_raw", "label_names", "raw_path", "store_of"]
 
@@ -28,7 +31,7 @@ _RAW = ("volumes/raw_equalized_0.02", "volumes/raw")
 _ARRAY_MARKS = (".zarray", "zarr.json")
 
 
-def raw_path(store: Path) -> str | None:
+def raw_path(store: Place) -> str | None:
     """Return the path of the grey values inside a store of this layout; None if it is none."""
     return next((path for path in _RAW if _is_array(store / path)), None)
 
@@ -68,8 +71,9 @@ def box_in_raw(array_at: Path) -> Box | None:
     return box
 
 
-def _is_array(at: Path) -> bool:
-    return any((at / mark).is_file() for mark in _ARRAY_MARKS) and isinstance(zarr.open(at, mode="r"), zarr.Array)
+def _is_array(at: Place) -> bool:
+    is_node = any((at / mark).is_file() for mark in _ARRAY_MARKS)
+    return is_node and isinstance(zarr.open(remote.store_of(at), mode="r"), zarr.Array)
 
 
 def _open(at: Path) -> zarr.Array[Any]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import zarr
 
+from napari_em_autoclass.io.remote import store_of, way_inside
 from napari_em_autoclass.io.units import to_nm
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from napari_em_autoclass.io.remote import Place
 
 __all__ = ["Multiscale", "find_multiscale", "multiscale_of", "ome_attributes"]
 
@@ -60,15 +61,15 @@ def multiscale_of(group: zarr.Group) -> Multiscale | None:
     return Multiscale("".join(letter for letter, _ in axes), tuple(str(d["path"]) for d in datasets), tuple(in_nm))
 
 
-def find_multiscale(array_at: Path) -> tuple[Multiscale, int] | None:
+def find_multiscale(array_at: Place) -> tuple[Multiscale, int] | None:
     """Return the pyramid in a folder above that lists the array at `array_at`, and its level in it."""
     for above in array_at.parents[:3]:
         if not any((above / mark).is_file() for mark in ("zarr.json", ".zgroup")):
             return None
-        group = zarr.open(above, mode="r")
+        group = zarr.open(store_of(above), mode="r")
         multiscale = multiscale_of(group) if isinstance(group, zarr.Group) else None
         if multiscale is not None:
-            path = array_at.relative_to(above).as_posix()
+            path = way_inside(array_at, above)
             return (multiscale, multiscale.paths.index(path)) if path in multiscale.paths else None
     return None
 

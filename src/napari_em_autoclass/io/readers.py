@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.io import hdf5, mrc, npy, section_folder, tiff, zarr_store
-from napari_em_autoclass.io.request import ReadRequest
+from napari_em_autoclass.io.remote import Place, RemotePath, is_url, place_of
+from napari_em_autoclass.io.request import LevelFit, ReadRequest
 from napari_em_autoclass.io.section_folder import is_image
 
 if TYPE_CHECKING:
@@ -46,17 +47,19 @@ def open_volume(
     level: int | None = None,
     axes: str | None = None,
     voxel_size_nm: tuple[float, float, float] | None = None,
+    fit: LevelFit | None = None,
 ) -> Volume:
     """Return the stack in a file or folder as a lazy volume; no voxels are read.
 
     Parameters
     ----------
-    path : a file or folder of any supported format; an array inside may be appended, as ``file.h5:/group/data`` or
-        ``store.zarr/group/data``
+    path : a file or folder of any supported format, or the address of a Zarr store (``s3://``, ``gs://``,
+        ``https://``); an array inside may be appended, as ``file.h5:/group/data`` or ``store.zarr/group/data``
     dataset : an array inside HDF5 or Zarr, or the index of a TIFF series; None takes the only stack there is
-    level : of a pyramid; None is 0, the finest
+    level : of a pyramid; None is that which fits `fit`, or 0, the finest
     axes : what each axis of the array is, e.g. ``"ZYX"``, ``"XYZ"`` or ``"C[0]ZYX"``; None asks the file
     voxel_size_nm : (z, y, x) in nm; stands above what the file says
+    fit : what the level of an OME-Zarr image is wanted for, see `levels.fitting_level`
 
     Raises
     ------
@@ -66,13 +69,15 @@ def open_volume(
         If no voxel size is given and the file tells none.
     """
     text = os.fspath(path)
+    if is_url(text):
+        return _open_remote(text, ReadRequest(dataset, level, axes, voxel_size_nm, fit))
     try:
         at, inside = _split(text)
     except OSError as error:
         raise InputError(
             f"{text}: can't be looked up ({error.strerror}); check the path and its permissions"
         ) from error
-    request = ReadRequest(dataset if dataset is not None else inside, level, axes, voxel_size_nm)
+    request = ReadRequest(dataset if dataset is not None else inside, level, axes, voxel_size_nm, fit)
     if not os.access(at, os.R_OK):
         raise InputError(f"{at}: no permission to read it; change its permissions or copy it")
     reader = next((reader for reader in READERS if reader.can_read(at)), None)
@@ -82,6 +87,22 @@ def open_volume(
         raise InputError(f"{at.name}: is one image, but a stack of sections is needed; give the folder that holds them")
     formats = "; ".join(reader.FORMAT for reader in READERS)
     raise InputError(f"{at}: unknown format; supported are {formats}")
+
+
+def _open_remote(url: str, request: ReadRequest) -> Volume:
+    place = place_of(url)
+    if not isinstance(place, RemotePath):
+        return open_volume(
+            place,
+            dataset=request.dataset,
+            level=request.level,
+            axes=request.axes,
+            voxel_size_nm=request.voxel_size_nm,
+            fit=request.fit,
+        )
+    if any(place.suffix.lower() == suffix for suffix in (".tif", ".tiff", ".h5", ".hdf5", ".mrc", ".npy")):
+        raise InputError(f"{url}: only Zarr and OME-Zarr can be read over the network; download the file")
+    return _guarded(partial(zarr_store.read, place, request), place)
 
 
 def list_stacks(path: str | os.PathLike[str]) -> dict[str, tuple[int, ...]]:
@@ -94,7 +115,10 @@ def list_stacks(path: str | os.PathLike[str]) -> dict[str, tuple[int, ...]]:
     InputError
         If there is no such file, or it can't be read.
     """
-    at, inside = _split(os.fspath(path))
+    text = os.fspath(path)
+    if is_url(text) and isinstance(place := place_of(text), RemotePath):
+        return _guarded(lambda: zarr_store.stack_paths(place), place)
+    at, inside = _split(str(place_of(text)) if is_url(text) else text)
     if inside is None and hdf5.can_read(at):
         return _guarded(lambda: hdf5.stack_paths(at), at)
     if inside is None and zarr_store.can_read(at):
@@ -102,7 +126,7 @@ def list_stacks(path: str | os.PathLike[str]) -> dict[str, tuple[int, ...]]:
     return {}
 
 
-def _guarded(read: Callable[[], T], at: Path) -> T:
+def _guarded(read: Callable[[], T], at: Place) -> T:
     try:
         return read()
     except InputError:

@@ -11,11 +11,26 @@ from napari_em_autoclass.io.axes import Axes, as_zyx
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-__all__ = ["ReadRequest", "build_volume", "refuse_dataset", "refuse_level", "stack_name"]
+    from napari_em_autoclass.io.remote import Place
+
+__all__ = ["LevelFit", "ReadRequest", "build_volume", "refuse_dataset", "refuse_level", "stack_name"]
 
 _SUFFIXES = (".partial", ".tiff", ".tif", ".zarr", ".ome", ".hdf5", ".hdf", ".h5", ".mrc", ".rec", ".npy", ".npz")
+
+
+@dataclass(frozen=True, slots=True)
+class LevelFit:
+    """What a level of a pyramid is wanted for.
+
+    Parameters
+    ----------
+    working_pixel_nm : pixel size at which classes are learned, or were
+    trained_nm : voxel size (z, y, x) of the volume that a run was trained on; a level of that size comes first
+    """
+
+    working_pixel_nm: float
+    trained_nm: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +40,20 @@ class ReadRequest:
     Parameters
     ----------
     dataset : path of an array inside HDF5 or Zarr, or the index of a TIFF series
-    level : resolution level of a pyramid; None is level 0, the finest
+    level : resolution level of a pyramid; None is that which fits `fit`
     axes : what each axis of the array is, e.g. ``"ZYX"`` or ``"C[0]ZYX"``
     voxel_size_nm : (z, y, x) in nm, of the level that is read; stands above what the file says
+    fit : what the level is wanted for; None is level 0, the finest
     """
 
     dataset: str | None = None
     level: int | None = None
     axes: str | None = None
     voxel_size_nm: tuple[float, float, float] | None = None
+    fit: LevelFit | None = None
 
 
-def stack_name(path: Path) -> str:
+def stack_name(path: Place) -> str:
     """Return the name of the stack at `path`: the file name without its suffixes of format."""
     name = path.name
     while (stem := name[: name.rfind(".")] if "." in name[1:] else "") and name.lower().endswith(_SUFFIXES):

@@ -9,14 +9,16 @@ import zarr
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.io import asem
 from napari_em_autoclass.io.axes import choose_axes
+from napari_em_autoclass.io.levels import fitting_level
 from napari_em_autoclass.io.ome_zarr import Multiscale, find_multiscale, multiscale_of
+from napari_em_autoclass.io.remote import store_of
+from napari_em_autoclass.io.remote_errors import RemoteError
 from napari_em_autoclass.io.request import build_volume, refuse_level, stack_name
 from napari_em_autoclass.io.units import scale_from_attributes
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from napari_em_autoclass.core.volume import Volume
+    from napari_em_autoclass.io.remote import Place
     from napari_em_autoclass.io.request import ReadRequest
 
 __all__ = ["FORMAT", "can_read", "is_zarr", "open_node", "read", "stack_paths"]
@@ -25,17 +27,17 @@ FORMAT = "Zarr and OME-Zarr (.zarr)"
 _MARKS = ("zarr.json", ".zarray", ".zgroup")
 
 
-def is_zarr(path: Path) -> bool:
+def is_zarr(path: Place) -> bool:
     """Tell whether the folder `path` is a Zarr array or group."""
     return any((path / mark).is_file() for mark in _MARKS)
 
 
-def can_read(path: Path) -> bool:
+def can_read(path: Place) -> bool:
     """Tell whether `path` is, or by its name should be, a Zarr store."""
     return path.is_dir() and (is_zarr(path) or path.suffix.lower() == ".zarr")
 
 
-def open_node(path: Path) -> zarr.Array[Any] | zarr.Group:
+def open_node(path: Place) -> zarr.Array[Any] | zarr.Group:
     """Return the array or group at `path`, for reading.
 
     Raises
@@ -46,14 +48,18 @@ def open_node(path: Path) -> zarr.Array[Any] | zarr.Group:
     if not is_zarr(path):
         raise InputError(f"{path}: no Zarr array or group there; check the path, or copy the store again")
     try:
-        return zarr.open(path, mode="r")
+        return zarr.open(store_of(path), mode="r")
+    except InputError:
+        raise
+    except RemoteError as error:
+        raise InputError(str(error)) from error
     except Exception as error:
         # JSON, key, codec and Zarr's own errors: to the user all of them are damaged metadata.
         kind = type(error).__name__
         raise InputError(f"{path}: the Zarr metadata can't be read ({kind}); copy the store again") from error
 
 
-def read(path: Path, request: ReadRequest) -> Volume:
+def read(path: Place, request: ReadRequest) -> Volume:
     """Return an array of a Zarr store as a volume, without reading voxels.
 
     Raises
@@ -75,10 +81,10 @@ def read(path: Path, request: ReadRequest) -> Volume:
     return _read_array(at, node, request, name)
 
 
-def _read_multiscale(at: Path, group: zarr.Group, request: ReadRequest, name: str) -> Volume:
+def _read_multiscale(at: Place, group: zarr.Group, request: ReadRequest, name: str) -> Volume:
     multiscale = multiscale_of(group)
     assert multiscale is not None
-    level = request.level or 0
+    level = request.level if request.level is not None else fitting_level(multiscale, request)
     if not 0 <= level < len(multiscale.paths):
         raise InputError(f"{name}: has resolution levels 0 to {len(multiscale.paths) - 1} and no level {level}")
     array_at = at / multiscale.paths[level]
@@ -88,7 +94,7 @@ def _read_multiscale(at: Path, group: zarr.Group, request: ReadRequest, name: st
     return _build(array, multiscale, level, request, (name, str(array_at if level else at)))
 
 
-def _read_array(at: Path, array: zarr.Array[Any], request: ReadRequest, name: str) -> Volume:
+def _read_array(at: Place, array: zarr.Array[Any], request: ReadRequest, name: str) -> Volume:
     found = find_multiscale(at)
     if found is not None:
         return _build(array, *found, request, (name, str(at)))
@@ -116,7 +122,7 @@ def _dimension_names(array: zarr.Array[Any]) -> str | None:
     return "".join(letters).upper()
 
 
-def _only_stack(at: Path, name: str) -> Path:
+def _only_stack(at: Place, name: str) -> Place:
     if (raw := asem.raw_path(at)) is not None:
         return at / raw
     stacks = stack_paths(at)
@@ -128,7 +134,7 @@ def _only_stack(at: Path, name: str) -> Path:
     return at / plain[0]
 
 
-def stack_paths(at: Path, prefix: str = "", depth: int = 4) -> dict[str, tuple[int, ...]]:
+def stack_paths(at: Place, prefix: str = "", depth: int = 4) -> dict[str, tuple[int, ...]]:
     """Return the shape of each array with three or more axes below `at`, by its path; () for an OME-Zarr image.
 
     Parameters
@@ -147,11 +153,15 @@ def stack_paths(at: Path, prefix: str = "", depth: int = 4) -> dict[str, tuple[i
         return {prefix.rstrip("/"): node.shape} if len(node.shape) >= 3 else {}
     if prefix and multiscale_of(node) is not None:
         return {prefix.rstrip("/"): ()}
-    children = sorted(child for child in at.iterdir() if child.is_dir() and is_zarr(child)) if depth else []
+    children = [child for child in _folders(at) if is_zarr(child)] if depth else []
     found: dict[str, tuple[int, ...]] = {}
     for child in children:
         found |= stack_paths(child, f"{prefix}{child.name}/", depth - 1)
     return found
+
+
+def _folders(at: Place) -> list[Place]:
+    return sorted((child for child in at.iterdir() if child.is_dir()), key=str)
 
 
 def _listed(stacks: dict[str, tuple[int, ...]]) -> str:
