@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_em_autoclass.core.class_map import ClassMap, History
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.core.events import Event, RunEnded, RunStarted, SnapshotTaken
+from napari_em_autoclass.core.events import CutTaken, Event, RunEnded, RunStarted, SnapshotTaken
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.class_panel import ClassPanel
 from napari_em_autoclass.gui.comparison import ComparedMap
@@ -27,10 +27,12 @@ from napari_em_autoclass.gui.export_panel import ExportPanel
 from napari_em_autoclass.gui.fold import Fold
 from napari_em_autoclass.gui.glyphs import RED
 from napari_em_autoclass.gui.header import Header
-from napari_em_autoclass.gui.layers import ClassLayers, ComparedLayer, TaughtLayer, add_stack
+from napari_em_autoclass.gui.layers import ClassLayers, add_stack
+from napari_em_autoclass.gui.map_line import MapLine
 from napari_em_autoclass.gui.picker import Picker
 from napari_em_autoclass.gui.reopen import Reopener
 from napari_em_autoclass.gui.session import RunState, Session
+from napari_em_autoclass.gui.side_layers import ComparedLayer, TaughtLayer
 from napari_em_autoclass.gui.stack_panel import StackPanel
 from napari_em_autoclass.gui.teach_panel import TeachPanel
 from napari_em_autoclass.gui.training_panel import TrainingPanel
@@ -65,7 +67,8 @@ class AutoclassDock(QWidget):
         self._closed = False
         self.session = session or Session(parent=self)
         self.decisions = Decisions(self._save_history, self)
-        self.layers = ClassLayers(viewer)
+        self.map_line = MapLine()
+        self.layers = ClassLayers(viewer, self.map_line.set_notice)
         self.compared_layer, self.taught_layer = ComparedLayer(viewer), TaughtLayer(viewer)
         self.header = Header()
         self.stack_panel = StackPanel(self.session, viewer)
@@ -153,6 +156,7 @@ class AutoclassDock(QWidget):
         layout.setSpacing(6)
         layout.addWidget(self.header)
         layout.addWidget(scroll, 1)
+        layout.addWidget(self.map_line)
         layout.addWidget(self.status)
         self.setMinimumWidth(_LEAST_WIDTH)
 
@@ -173,10 +177,13 @@ class AutoclassDock(QWidget):
         self.class_panel.probabilities_wanted.connect(self._on_probabilities)
         self.class_panel.details.place_wanted.connect(self._on_place)
         self.picker.picked.connect(self.class_panel.pick)
+        self.picker.pointed.connect(self.map_line.set_pointed)
+        self.map_line.show_wanted.connect(self.layers.bring_back)
         self.class_panel.surveyor.surveyed.connect(lambda _: self._describe())
         self.comparison_panel.map_wanted.connect(self._on_compared)
         self.training_panel.history_bar.wanted.connect(self.layers.put)
         self.training_panel.history_bar.kept.connect(self._on_kept)
+        self.training_panel.history_bar.kept_bar.place_wanted.connect(self._on_place)
         self.teach_panel.taught.connect(self.taught_layer.show)
         self.header.remedy_wanted.connect(self.training_panel.live.cure)
 
@@ -207,6 +214,8 @@ class AutoclassDock(QWidget):
         self.header.show_event(event)
         for panel in (self.training_panel, self.class_panel, self.export_panel):
             panel.on_event(event)
+        if isinstance(event, CutTaken):
+            self.layers.put(event)
         if isinstance(event, SnapshotTaken):
             if self.training_panel.history_bar.is_live:
                 self.layers.put(event)

@@ -75,7 +75,7 @@ class TrainingPanel(QWidget):
         self.speed_label = QLabel()
         self.progress_bar = QProgressBar()
         self.curves = Curves()
-        self.history_bar = HistoryBar()
+        self.history_bar = HistoryBar(session)
         self.history_bar.setVisible(False)
         self.sliders = AimSliders()
         self.effort = Effort(session, lambda: self.wishes)
@@ -109,7 +109,7 @@ class TrainingPanel(QWidget):
         if isinstance(event, RunStarted):
             self.curves.setVisible(True)
             self.history_bar.setVisible(True)
-            self.history_bar.clear()
+            self.history_bar.clear(self._session.run_dir)
             if not self._session.is_resumed:
                 self.curves.clear()
         elif isinstance(event, StepDone):
@@ -128,6 +128,7 @@ class TrainingPanel(QWidget):
 
     def set_class_colors(self, class_map: ClassMap) -> None:
         """Give the usage bars the colours of the classes."""
+        self.history_bar.kept_bar.set_classes(class_map)
         self.curves.set_colors([class_map.color_of(i + 1) for i in range(class_map.n_classes)])
 
     def close_down(self) -> None:
