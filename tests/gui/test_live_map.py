@@ -94,6 +94,7 @@ def test_a_plane_across_the_sections_shows_cuts_and_sections_show_none() -> None
     live.put_cut((0, 5), (0, 4), (2, 0), row_of([1, 5]))
     assert live[:, 3, 0].tolist() == [1, 1, 50, 5, 5]
     assert live[:, 3].shape == (5, 9)
+    np.testing.assert_array_equal(live[:, 3:4], live[:, 3][:, None])
     assert live[1:, 3, 2:4].tolist() == [[1] * 2, [50] * 2, [5] * 2, [5] * 2]
     assert live[:, 4, 0].tolist() == [0, 0, 50, 0, 0]
     assert not live[0].any()  # a strip in an empty section would look torn

@@ -67,11 +67,23 @@ def test_where_no_class_is_known_a_double_click_is_naparis(qtbot: Any, viewer: V
     assert camera(viewer).zoom != zoom
 
 
-def test_the_class_under_the_pointer_stands_in_the_status_bar(viewer: ViewerModel, picker: Picker) -> None:
-    viewer.mouse_move_callbacks[-1](viewer, at(2, 5, 7))
-    assert viewer.help == "axon, 80 % sure"
+def test_the_class_under_the_pointer_is_told(qtbot: Any, viewer: ViewerModel, picker: Picker) -> None:
+    told: list[str] = []
+    picker.pointed.connect(told.append)
+    for x in range(20):  # quick moves are thinned out
+        viewer.mouse_move_callbacks[-1](viewer, at(2, 5, x))
+    qtbot.waitUntil(lambda: told == ["axon, 80 % sure"])
     viewer.mouse_move_callbacks[-1](viewer, at(2, 20, 7))
-    assert "axon" not in viewer.help
+    qtbot.waitUntil(lambda: told == ["axon, 80 % sure", ""])
+
+
+def test_the_pointer_changes_neither_the_active_layer_nor_naparis_own_words(
+    qtbot: Any, viewer: ViewerModel, picker: Picker
+) -> None:
+    active, words = viewer.layers.selection.active, viewer.help
+    with qtbot.waitSignal(picker.pointed):
+        viewer.mouse_move_callbacks[-1](viewer, at(2, 5, 7))
+    assert (viewer.layers.selection.active, viewer.help) == (active, words)
 
 
 def test_closing_lets_go_of_the_viewer(viewer: ViewerModel, picker: Picker) -> None:

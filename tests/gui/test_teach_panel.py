@@ -11,8 +11,8 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.gui.layers import TaughtLayer
 from napari_em_autoclass.gui.session import Session
+from napari_em_autoclass.gui.side_layers import TaughtLayer
 from napari_em_autoclass.gui.source import OURS
 from napari_em_autoclass.gui.teach_panel import TeachPanel
 from napari_em_autoclass.gui.teaching import TaughtMap, TeachOrder

@@ -6,43 +6,52 @@ The class layer always holds the K classes as learned; merges, names and eyes ar
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
-from napari.utils.colormaps import DirectLabelColormap
 from napari.viewer import Viewer
+from numpy.typing import NDArray
 from superqt.utils import qthrottled
 
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.errors import MissingVoxelSize
-from napari_em_autoclass.core.events import SnapshotTaken
+from napari_em_autoclass.core.events import CutTaken, SnapshotTaken
 from napari_em_autoclass.core.split import Split
 from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.gui.at_index import placed
 from napari_em_autoclass.gui.class_colors import LabelsLook, label_colors, towards, whole_classes
-from napari_em_autoclass.gui.comparison import ComparedMap
+from napari_em_autoclass.gui.flat_only import FlatOnly
 from napari_em_autoclass.gui.live_map import LiveMap, added
-from napari_em_autoclass.gui.source import OURS, SOURCE, transform_of
-from napari_em_autoclass.gui.teaching import TaughtMap
+from napari_em_autoclass.gui.source import OURS, SOURCE, shape_of, transform_of
 from napari_em_autoclass.gui.viewpoint import in_units_of
 
-__all__ = ["ClassLayers", "ComparedLayer", "TaughtLayer", "add_stack", "add_volume", "label_colors"]
+__all__ = ["ClassLayers", "add_stack", "add_volume", "label_colors"]
 
 _CLASS_OPACITY = 0.5
-_COMPARED_OPACITY = 0.6
 _THUMBNAIL_S = 3.0
+_DELETED = "You removed the class map from the viewer. <a href='show'>Show it again</a>"
+_FLAT = "In 3D the class map is hidden: this stack is too large to draw it while it is learned."
 
 
 class ClassLayers:
     """The class map and the probabilities of one stack, as layers of `viewer`.
 
-    A layer the user deletes stays away until the next run; everything else goes on.
+    A layer the user deletes stays away until `bring_back` or the next run; everything else goes on.
+
+    Parameters
+    ----------
+    viewer : where they are shown
+    notify : called with a sentence when the class map is not to be seen, and with "" when it is again
     """
 
-    def __init__(self, viewer: Viewer) -> None:
-        self._viewer = viewer
+    def __init__(self, viewer: Viewer, notify: Callable[[str], object] = lambda _: None) -> None:
+        self._viewer, self._notify = viewer, notify
+        self._flat_only = FlatOnly(viewer, self._on_hidden)
         self._source: Image | None = None
+        self._leading: tuple[int, ...] = ()
+        self._table: Mapping[str, Sequence[object]] | None = None
         self._classes: Labels | None = None
         self._map: LiveMap | None = None
         self._sure: LiveMap | None = None  # how probable the class shown is, times 255
@@ -63,39 +72,52 @@ class ClassLayers:
         """Shown ids whose probability has a layer."""
         return tuple(self._probs)
 
-    def show(self, source: Image, class_map: ClassMap) -> None:
-        """Lay an empty class map on `source`, in place of the one that was there."""
+    def show(self, source: Image, class_map: ClassMap, leading: tuple[int, ...] = ()) -> None:
+        """Lay an empty class map on `source`, at an index of its leading axes, in place of the one that was there."""
         self.remove()
-        self._source, self._class_map = source, class_map
-        shape = (source.data[0] if source.multiscale else source.data).shape
-        self._map, self._sure = (LiveMap((int(shape[0]), int(shape[1]), int(shape[2]))) for _ in range(2))
+        self._source, self._class_map, self._leading = source, class_map, leading
+        self._map, self._sure = (LiveMap(shape_of(source)[1]) for _ in range(2))
+        self._lay()
+
+    def bring_back(self) -> None:
+        """Show the class map again, with all that is known, after the user deleted its layer."""
+        if self._classes is None and self._map is not None and self._source in self._viewer.layers:
+            self._lay()
+
+    def _lay(self) -> None:
+        assert self._source is not None  # `show` was called
+        assert self._class_map is not None
         self._classes = Labels(
-            self._map,
-            name=f"classes · {source.name}",
-            colormap=label_colors(class_map),
+            self._placed(self._map),
+            name=f"classes · {self._source.name}",
+            colormap=label_colors(self._class_map),
             opacity=_CLASS_OPACITY,
             multiscale=False,
             metadata={OURS: "classes"},
-            **transform_of(source),
+            **transform_of(self._source),
         )
         self._add(self._classes)
         self._classes.editable = False  # painting would change what was learned
+        if self._table is not None:
+            self._look.describe(self._classes, self._table)
+        self._notify("")
 
-    def put(self, snapshot: SnapshotTaken) -> None:
-        """Show a snapshot at its place; costs a redraw at most every 80 ms."""
-        view, corner = snapshot.view, (snapshot.view.y0, snapshot.view.x0)
+    def _placed(self, live: LiveMap | None) -> Any:
+        return placed(live, shape_of(self._source)[0], self._leading) if live is not None else None
+
+    def put(self, seen: SnapshotTaken | CutTaken) -> None:
+        """Show a snapshot, or a piece of a cut, at its place; costs a redraw at most every 80 ms."""
         if self._map is not None:
             # An answer from before a split, or before it was taken back, shows whole classes.
-            is_new = self._class_map is None or view.splits in ((), self._parts())
-            classes = snapshot.classes if is_new else whole_classes(view.splits)[snapshot.classes]
-            self._map.put(view.z, corner, classes)
+            is_new = self._class_map is None or seen.view.splits in ((), self._parts())
+            _put(self._map, seen, seen.classes if is_new else whole_classes(seen.view.splits)[seen.classes])
         if self._sure is not None:
-            self._sure.put(view.z, corner, snapshot.confidence)
-        known = dict(snapshot.probs)
+            _put(self._sure, seen, seen.confidence)
+        known = dict(seen.probs)
         for shown_id, (_, live) in self._probs.items():
             found = [known[i] for i in self._members(shown_id) if i in known]
             if found:
-                live.put(view.z, corner, added(found))
+                _put(live, seen, added(found))
         self._refresh()
 
     def recolour(self, class_map: ClassMap) -> None:
@@ -128,7 +150,7 @@ class ClassLayers:
             return
         live = LiveMap(self._map.shape, budget_bytes=32 * 2**20)
         layer = Image(
-            live,
+            self._placed(live),
             name=self._probability_name(shown_id),
             colormap=towards(self._class_map.color_of(shown_id)),
             contrast_limits=(0, 255),
@@ -146,28 +168,35 @@ class ClassLayers:
         layer, live, sure = self._classes, self._map, self._sure
         if layer is None or live is None or sure is None or not layer.visible:
             return None
-        z, y, x = (int(i) for i in np.round(layer.world_to_data(in_units_of(layer, self._viewer, position))))
-        if not all(0 <= i < n for i, n in zip((z, y, x), live.shape, strict=True)) or not live[z, y, x]:
+        place = [int(i) for i in np.round(layer.world_to_data(in_units_of(layer, self._viewer, position)))]
+        if tuple(place[:-3]) != self._leading:
             return None
-        return (z, y, x), int(live[z, y, x]), float(sure[z, y, x]) / 255
+        z, y, x = place[-3:]
+        if not all(0 <= i < n for i, n in zip((z, y, x), live.shape, strict=True)) or not live.value(z, y, x):
+            return None
+        return (z, y, x), live.value(z, y, x), sure.value(z, y, x) / 255
 
     def describe(self, table: Mapping[str, Sequence[object]]) -> None:
         """Give the class layer a table with a row per id, its column "index" (napari shows it in the status bar)."""
+        self._table = table
         if self._classes is not None:
             self._look.describe(self._classes, table)
 
     def remove(self) -> None:
         """Take all our layers away."""
         layers = [layer for layer, _ in self._probs.values()] + ([self._classes] if self._classes else [])
+        self._classes = self._map = self._source = self._table = None
+        self._probs.clear()
         for layer in layers:
+            self._flat_only.forget(layer)
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
-        self._classes = self._map = self._source = None
-        self._probs.clear()
+        self._notify("")
 
     def close(self) -> None:
         """Let go of the viewer; the layers stay as they are."""
         self._refresh.cancel()
+        self._flat_only.close()
         self._viewer.layers.events.removed.disconnect(self._on_removed)
 
     def _add(self, layer: Layer) -> None:
@@ -177,6 +206,7 @@ class ClassLayers:
         # napari selects what is added; what the user had selected stays selected.
         self._viewer.layers.selection = selected
         self._viewer.layers.selection.active = active
+        self._flat_only.watch(layer)
 
     def _refresh_now(self) -> None:
         if self._viewer.dims.ndisplay != 2:
@@ -191,9 +221,14 @@ class ClassLayers:
 
     def _on_removed(self, event: Any) -> None:
         gone = event.value
+        self._flat_only.forget(gone)
         if gone == self._classes:
             self._classes = None
+            self._notify(_DELETED if self._source in self._viewer.layers else "")
         self._probs = {shown_id: pair for shown_id, pair in self._probs.items() if pair[0] != gone}
+
+    def _on_hidden(self, is_hidden: bool) -> None:
+        self._notify(_FLAT if is_hidden else "")
 
     def _parts(self) -> tuple[Split, ...]:
         return tuple(split.bare() for split in self._class_map.splits) if self._class_map else ()
@@ -206,66 +241,11 @@ class ClassLayers:
         return f"p({name}) · {self._source.name if self._source else ''}"
 
 
-class ComparedLayer:
-    """The class map of one section by one of several recipes, as a layer of `viewer`: one at a time."""
-
-    def __init__(self, viewer: Viewer) -> None:
-        self._viewer = viewer
-        self._layer: Labels | None = None
-
-    def show(self, source: Image, compared: ComparedMap) -> None:
-        """Lay the map on `source`, in place of the one before, and go to its section."""
-        shape = (source.data[0] if source.multiscale else source.data).shape
-        live = LiveMap((int(shape[0]), int(shape[1]), int(shape[2])))
-        live.put(compared.z, compared.corner_yx, compared.classes)
-        name = f"{compared.title} · {source.name}"
-        if self._layer is None or self._layer not in self._viewer.layers:
-            colors = label_colors(ClassMap.fresh(compared.n_classes))
-            look: dict[str, Any] = {"colormap": colors, "opacity": _COMPARED_OPACITY, "multiscale": False}
-            self._layer = Labels(live, metadata={OURS: "compared"}, **look, **transform_of(source))
-            self._viewer.add_layer(self._layer)
-            self._layer.editable = False
-        else:
-            self._layer.data = live
-            self._layer.colormap = label_colors(ClassMap.fresh(compared.n_classes))
-        self._layer.name = name
-        self._layer.visible = True
-        place = np.array(source.data_to_world((compared.z, *compared.corner_yx)))
-        self._viewer.dims.set_point(0, float(place[0]))
-
-
-class TaughtLayer:
-    """What was found of what somebody painted, as a layer of `viewer` in the colours of the paint."""
-
-    def __init__(self, viewer: Viewer) -> None:
-        self._viewer = viewer
-        self._layer: Labels | None = None
-
-    def show(self, painted: Labels, taught: TaughtMap) -> None:
-        """Lay the map under the paint, in place of the one before; other layers stay as they are."""
-        shape = painted.data.shape
-        live = LiveMap((int(shape[0]), int(shape[1]), int(shape[2])))
-        for z, classes in taught.sections:
-            live.put(z, (0, 0), classes)
-        colors: dict[int | None, Any] = {None: (0.0, 0.0, 0.0, 0.0), 0: (0.0, 0.0, 0.0, 0.0)}
-        colors |= {kind: painted.get_color(kind) for kind in taught.ids}
-        if self._layer is not None and self._layer in self._viewer.layers:
-            self._layer.data = live
-            self._layer.colormap = DirectLabelColormap(color_dict=colors)
-            return
-        look: dict[str, Any] = {"colormap": DirectLabelColormap(color_dict=colors), "opacity": _CLASS_OPACITY}
-        self._layer = Labels(
-            live,
-            name=f"found · {painted.name}",
-            multiscale=False,
-            metadata={OURS: "taught"},
-            **look,
-            **transform_of(painted),
-        )
-        active = self._viewer.layers.selection.active
-        self._viewer.layers.insert(self._viewer.layers.index(painted), self._layer)
-        self._layer.editable = False
-        self._viewer.layers.selection.active = active  # the painter goes on painting
+def _put(live: LiveMap, seen: SnapshotTaken | CutTaken, values: NDArray[np.uint8]) -> None:
+    if isinstance(seen, SnapshotTaken):
+        live.put(seen.view.z, (seen.view.y0, seen.view.x0), values)
+    else:
+        live.put_cut((seen.view.z0, seen.view.z1), seen.sections, seen.corner_yx, values)
 
 
 def add_stack(viewer: Viewer, path: str) -> Image:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from napari_em_autoclass.core.volume import Box
 from napari_em_autoclass.gui.live_cut import LiveCut
 
-__all__ = ["LiveMap", "added"]
+__all__ = ["MOST_IN_3D", "LiveMap", "added"]
 
 _BUDGET_BYTES = 256 * 2**20  # 64 sections of 2048 x 2048
+MOST_IN_3D = 2**26  # voxels; larger maps are not drawn in 3D
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +151,16 @@ class LiveMap:
         return self.shape[0]
 
     def __getitem__(self, key: Any) -> Any:
-        """Return a block for a key of integers, slices and an ellipsis, as NumPy would."""
-        z_key, *in_section = _three_keys(key)
+        """Return a block for a key of integers, slices and an ellipsis, as NumPy would.
+
+        All of a large map at once, which is what a 3D view asks for, is a single empty voxel instead.
+        """
+        keys = _three_keys(key)
+        if self.size > MOST_IN_3D and all(part == slice(None) for part in keys):
+            return np.zeros((1, 1, 1), np.uint8)
+        return self._block(*keys)
+
+    def _block(self, z_key: Any, *in_section: Any) -> Any:
         y, x = (range(length)[part] for length, part in zip(self.shape[1:], in_section, strict=True))
         rows, columns = _as_range(y), _as_range(x)
         frame = _Frame(*_bounds(rows), *_bounds(columns))
@@ -161,7 +170,8 @@ class LiveMap:
             if isinstance(y, int) and isinstance(x, int):
                 return np.uint8(self.value(sections, y, x))
             return self._read(sections, frame)[inside]
-        if (isinstance(y, int) or isinstance(x, int)) and sections.step == 1:
+        # napari asks for the row of a Labels layer by its number, for that of an Image layer by a slice of one.
+        if min(len(rows), len(columns)) == 1 < len(sections) and sections.step == 1:
             return self._cut_through(sections, frame)[:, _steps(y, frame.y0), _steps(x, frame.x0)]
         block = np.zeros((len(sections), *(len(part) for part in (rows, columns))), np.uint8)
         flat = tuple(_steps(part, start) for part, start in ((rows, frame.y0), (columns, frame.x0)))
@@ -171,8 +181,8 @@ class LiveMap:
         return block[(slice(None), *(0 if isinstance(part, int) else slice(None) for part in (y, x)))]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        """Return all of it as one array; only ever asked for small volumes and in 3D."""
-        return np.asarray(self[:], dtype=dtype)
+        """Return all of it as one array; only ever asked for small volumes, or to save it."""
+        return np.asarray(self._block(slice(None), slice(None), slice(None)), dtype=dtype)
 
     def _section_frame(self) -> _Frame:
         return _Frame(0, self.shape[1], 0, self.shape[2])

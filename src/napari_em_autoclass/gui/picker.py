@@ -7,17 +7,21 @@ from typing import Any
 
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
+from superqt.utils import qthrottled
 
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.gui.layers import ClassLayers
 
 __all__ = ["Picker"]
 
+_TELL_MS = 40
+
 
 class Picker(QObject):
     """Listens to the canvas of `viewer`; `close` lets go of it.
 
-    The class under the pointer stands in napari's status bar, at the right, where its hints for the mouse are.
+    The class under the pointer is told by a signal: in napari's status bar it would be overwritten by the value of the
+    active layer, which is the user's to choose.
 
     Parameters
     ----------
@@ -26,6 +30,7 @@ class Picker(QObject):
     """
 
     picked = Signal(int, object)  # shown id, voxel (z, y, x)
+    pointed = Signal(str)  # name and probability of the class under the pointer, "" where none is known
 
     def __init__(
         self,
@@ -37,6 +42,8 @@ class Picker(QObject):
         super().__init__(parent)
         self._viewer, self._layers, self._class_map = viewer, layers, class_map
         self._said = ""
+        self._position: Any = ()
+        self._tell = qthrottled(self._tell_now, timeout=_TELL_MS)
         self._before: tuple[float, Any] | None = None
         # First and last: a double-click in napari zooms in, which would take away what was pointed at.
         viewer.mouse_double_click_callbacks.insert(0, self._remember)
@@ -45,6 +52,7 @@ class Picker(QObject):
 
     def close(self) -> None:
         """Let go of the viewer."""
+        self._tell.cancel()
         for callbacks, own in (
             (self._viewer.mouse_double_click_callbacks, self._remember),
             (self._viewer.mouse_double_click_callbacks, self._on_double_click),
@@ -71,19 +79,17 @@ class Picker(QObject):
         self.picked.emit(class_map.shown_id(found[1]), found[0])
 
     def _on_move(self, _: Viewer, event: Any) -> None:
-        found, class_map = self._found(event.position), self._class_map()
+        self._position = tuple(event.position)
+        self._tell()
+
+    def _tell_now(self) -> None:
+        found, class_map = self._found(self._position), self._class_map()
+        words = ""
         if found is not None and class_map is not None and found[1] in class_map.ids:
-            self._say(f"{class_map.name_of(found[1])}, {100 * found[2]:.0f} % sure")
-        elif self._said:
-            self._say("")
+            words = f"{class_map.name_of(found[1])}, {100 * found[2]:.0f} % sure"
+        if words != self._said:
+            self._said = words
+            self.pointed.emit(words)
 
     def _found(self, position: Any) -> tuple[tuple[int, int, int], int, float] | None:
         return self._layers.at(position) if self._viewer.dims.ndisplay == 2 else None
-
-    def _say(self, sentence: str) -> None:
-        if self._said and not sentence:
-            active = self._viewer.layers.selection.active
-            self._viewer.help = active.help if active is not None else ""
-        elif sentence != self._said:
-            self._viewer.help = sentence
-        self._said = sentence

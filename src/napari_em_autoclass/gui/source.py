@@ -14,7 +14,15 @@ from napari.viewer import Viewer
 from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
 from napari_em_autoclass.core.volume import Volume
 
-__all__ = ["parse_voxel_size", "stack_layers", "transform_of", "volume_of", "voxel_size_of", "voxel_size_text"]
+__all__ = [
+    "parse_voxel_size",
+    "shape_of",
+    "stack_layers",
+    "transform_of",
+    "volume_of",
+    "voxel_size_of",
+    "voxel_size_text",
+]
 
 OURS = "napari-em-autoclass"  # key in the metadata of the layers we made
 SOURCE = "napari-em-autoclass source"  # and of stacks we opened: where from
@@ -82,6 +90,13 @@ def voxel_size_text(voxel_size_nm: tuple[float, float, float]) -> str:
     """Return the voxel size as people say it: "10 nm" for a cube, else "50 × 4 × 4 nm"."""
     z, y, x = (f"{round(size, 3):g}" for size in voxel_size_nm)
     return f"{z} nm" if z == y == x else f"{z} × {y} × {x} nm"
+
+
+def shape_of(layer: Layer) -> tuple[tuple[int, ...], tuple[int, int, int]]:
+    """Return the lengths of a layer's leading axes, such as time, and of its last three; of a multiscale the finest."""
+    lengths = tuple(int(n) for n in (layer.data[0] if layer.multiscale else layer.data).shape)
+    z, y, x = lengths[-3:]
+    return lengths[:-3], (z, y, x)
 
 
 def transform_of(layer: Layer) -> dict[str, Any]:
