@@ -21,6 +21,7 @@ from napari_em_autoclass.cli.asem import asem
 from napari_em_autoclass.cli.classes import classes
 from napari_em_autoclass.cli.compare import compare
 from napari_em_autoclass.cli.demo import demo
+from napari_em_autoclass.cli.elsewhere import attach
 from napari_em_autoclass.cli.exits import INTERRUPTED, exit_of
 from napari_em_autoclass.cli.info import info
 from napari_em_autoclass.cli.phantom import phantom
@@ -43,7 +44,22 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_COMMANDS = (train, predict, classes, probe, refine, score, compare, recipes, prompts, asem, info, phantom, demo)
+_COMMANDS = (
+    train,
+    attach,
+    predict,
+    classes,
+    probe,
+    refine,
+    score,
+    compare,
+    recipes,
+    prompts,
+    asem,
+    info,
+    phantom,
+    demo,
+)
 for command in _COMMANDS:
     app.command(command.__name__, no_args_is_help=False)(command)
 

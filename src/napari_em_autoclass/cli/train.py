@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_em_autoclass.cli.elsewhere import (
+    KeepGoingOption,
+    OwnProcessOption,
+    SchedulerOption,
+    followed,
+    leading,
+    open_there,
+    place_of,
+)
 from napari_em_autoclass.cli.exits import CRASH_LOG, Interrupted, traceback_kept_in
 from napari_em_autoclass.cli.options import (
     AxesOption,
@@ -28,6 +37,7 @@ from napari_em_autoclass.cli.signals import calling_on_signals
 from napari_em_autoclass.core.errors import InputError
 
 if TYPE_CHECKING:
+    from napari_em_autoclass.core.elsewhere import RemoteTrainer
     from napari_em_autoclass.core.events import RunEnded
     from napari_em_autoclass.core.run_settings import RunSettings
     from napari_em_autoclass.core.trainer import Trainer
@@ -143,6 +153,9 @@ def train(
     dataset: DatasetOption = None,
     level: LevelOption = None,
     axes: AxesOption = None,
+    scheduler: SchedulerOption = None,
+    own_process: OwnProcessOption = False,
+    keep_going: KeepGoingOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Learn classes from a stack.
@@ -154,18 +167,29 @@ def train(
     $ em-autoclass train stack.h5 --dataset raw --voxel-size 50 4 4 --out my-run --classes 12 --seconds 600
 
     $ em-autoclass train stack.ome.tif --out my-run --resume --seconds 1200
+
+    Several GPUs, or nodes, learn together: torchrun --nproc-per-node 2 -m napari_em_autoclass train ...
     """
+    request = StackRequest(volume, voxel_size, dataset, level, axes, roi)
+    place = place_of(scheduler, own_process, keep_going)
+    if followed(request):
+        return
     wishes = Wishes(
         recipe, classes, steps, seconds, seed, device, threads, tuple(assignments or ()), region, skip_sections
     )
     settings = _resumed_settings(out, wishes) if resume else _new_settings(out, wishes)
-    stack = StackRequest(volume, voxel_size, dataset, level, axes, roi).open()
+    stack = request.open()
     if not resume:
         settings = _without_damage(settings, stack, skip_sections)
-    ended = train_into(out, stack, settings, resume=resume, as_json=as_json)
+    if place.kind == "here":
+        with leading(settings):
+            ended = train_into(out, stack, settings, resume=resume, as_json=as_json)
+    else:
+        with _no_folder_without_a_run(out), traceback_kept_in(out):
+            ended = _follow(open_there(place, request, stack, (settings, out, resume)), out, as_json)
     if not as_json:
         typer.echo(f"the run is in {out}; next: em-autoclass predict {out} {volume} --out classes.ome.zarr")
-    if ended is not None and ended.reason == "collapsed":
+    if ended is not None and ended.reason in ("collapsed", "diverged"):
         raise typer.Exit(1)
 
 
@@ -219,19 +243,22 @@ def _resumed_settings(out: Path, wishes: Wishes) -> RunSettings:
     return wishes.continued(RunFolder.open(out).settings)
 
 
-def _follow(trainer: Trainer, run: Path, as_json: bool) -> RunEnded | None:
+def _follow(trainer: Trainer | RemoteTrainer, run: Path, as_json: bool) -> RunEnded | None:
     from napari_em_autoclass.cli.progress import showing_events
     from napari_em_autoclass.core.events import RunEnded
 
     ended: RunEnded | None = None
+    ask_to_end: Callable[[], None] = getattr(trainer, "leave", trainer.stop)
     try:
-        with showing_events(as_json) as show, calling_on_signals(trainer.stop), closing(trainer.events()) as events:
+        with showing_events(as_json) as show, calling_on_signals(ask_to_end), closing(trainer.events()) as events:
             for event in events:
                 show(event)
                 ended = event if isinstance(event, RunEnded) else ended
     except KeyboardInterrupt:
         raise Interrupted(_after_interrupt(run)) from None
-    if ended is not None and ended.reason == "stopped":
+    if ended is None:
+        raise Interrupted("left the training, which goes on there; follow it again by em-autoclass attach ADDRESS")
+    if ended.reason == "stopped":
         raise Interrupted(_after_interrupt(run))
     return ended
 

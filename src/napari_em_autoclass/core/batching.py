@@ -5,6 +5,7 @@ Each pass has its own contrast, so that brightness can't carry a class's identit
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
@@ -140,8 +141,11 @@ class BatchMaker:
     # --- passes ------------------------------------------------------------------------------------------------------
 
     def _features(self, image: Tensor) -> Tensor:
+        return self._device.ranks.gathered(partial(self._features_of, self._student), image)
+
+    def _features_of(self, network: ForecastClassifier, image: Tensor) -> Tensor:
         with autocast(self._device):
-            features = self._student.features(image)
+            features = network.features(image)
         return features.float()
 
     def _seen(self, image: Tensor, settings: RunSettings) -> Seen:
@@ -156,9 +160,7 @@ class BatchMaker:
     @torch.no_grad()
     def _taught(self, mean_teacher: MeanTeacher, image: Tensor, settings: RunSettings) -> Seen:
         network = cast("ForecastClassifier", mean_teacher.network)
-        with autocast(self._device):
-            features = network.features(image)
-        features = features.float()
+        features = self._device.ranks.gathered(partial(self._features_of, network), image)
         return Seen(features[:, : settings.classifier.n_features], network.classify(features))
 
     def _neighbours(
@@ -178,12 +180,17 @@ class BatchMaker:
             return classes[:, 0], torch.where(unknown, 1 / n_classes, known), slice(None)
         first = 2 * int(torch.randint((s - 1) // 2, (), generator=generator))
         pair = slice(first, first + 2)
-        with torch.set_grad_enabled(settings.predictor.reads == "student"), autocast(self._device):
-            logits = self._student(sections[:, 1:][:, pair].flatten(0, 1)).float()
+        with torch.set_grad_enabled(settings.predictor.reads == "student"):
+            # The classes of a section need no other: a process has its share of all of them.
+            logits = self._device.ranks.gathered(self._logits_of, sections[:, 1:][:, pair].flatten(0, 1))
         probs = logits.softmax(dim=1).reshape(b, 2, *logits.shape[1:])
         undecided = torch.full_like(probs[:, :1].detach(), 1 / settings.n_classes)
         before, after = undecided.expand(-1, first, -1, -1, -1), undecided.expand(-1, s - 3 - first, -1, -1, -1)
         return None, torch.cat([before, probs, after], dim=1), pair
+
+    def _logits_of(self, images: Tensor) -> Tensor:
+        with autocast(self._device):
+            return torch.as_tensor(self._student(images).float())
 
     def _forecasts(self, features: Tensor, drawn: DrawnTiles) -> dict[str, tuple[Tensor, Tensor]]:
         """Return (logits (N, T), textons (N,)) for the section itself and for each distance, at the drawn pixels."""

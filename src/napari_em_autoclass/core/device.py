@@ -10,16 +10,18 @@ from typing import Literal
 import torch
 
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.ranks import ALONE, Ranks, present_ranks
 
 __all__ = ["Device", "autocast", "choose_device", "processor_threads"]
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A torch device name ("cpu", "cuda", "mps") and a sentence on why it was chosen."""
+    """A torch device name ("cpu", "cuda", "mps"), a sentence on why it was chosen, and who computes beside it."""
 
     name: str
     reason: str
+    ranks: Ranks = ALONE
 
 
 def choose_device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> Device:
@@ -30,6 +32,12 @@ def choose_device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> Device:
     InputError
         If a GPU was asked for by name and there is none.
     """
+    ranks = present_ranks()
+    found = _device(wanted)
+    return found if ranks == ALONE else Device(found.name, f"{found.reason}; one of {ranks.size} processes", ranks)
+
+
+def _device(wanted: Literal["auto", "cpu", "cuda", "mps"]) -> Device:
     has_cuda, has_mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if wanted == "cuda" and not has_cuda:
         raise InputError(f"device cuda was asked for, but {_why_no_cuda()}; choose auto or cpu")
@@ -51,12 +59,15 @@ def autocast(device: Device) -> AbstractContextManager[object]:
 
 
 def processor_threads(wanted: int | None) -> int:
-    """Return how many threads torch should use: `wanted`, else every processor this process may run on."""
+    """Return how many threads torch should use: `wanted`, else every processor this process may run on.
+
+    Several processes that ``torchrun`` started on this computer divide the processors among them.
+    """
     if wanted is not None:
         return wanted
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    beside = max(1, int(os.environ.get("LOCAL_WORLD_SIZE", "1"))) if present_ranks() != ALONE else 1
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, here // beside)
 
 
 def _why_no_cuda() -> str:

@@ -92,6 +92,7 @@ class Learner:
         self.mean_teacher: MeanTeacher | None = None
         self.term_networks = nn.ModuleDict()
         spacing_nm = (working.volume.voxel_size_nm[0], sum(working.pixel_nm) / 2)
+        self.device.ranks.synced(self.student)
         self._batches = BatchMaker(self.student, self.predictor, self.tiles.offsets, spacing_nm, device)
         self._smoothing_px = smoothing_steps_px(settings.classifier.smoothing_nm, sum(working.pixel_nm) / 2)
         self.has_classes = False
@@ -174,6 +175,7 @@ class Learner:
         reads_itself = class_maps is None and bool(parts & FROM_CLASS_MAPS)  # and so classifies two neighbours too
         if not parts <= {"forecasts"}:
             n_tiles = max(1, n_tiles // (3 if reads_itself else 2))
+        self.device.ranks.require(n_tiles)
         # The regions of the beginning of the refinement stay, as long as their class maps are of use.
         at = step if class_maps is None or self.teacher is None else self.teacher.since
         neighbours = reads_itself or bool(parts & FROM_NEIGHBOURS)
@@ -203,6 +205,7 @@ class Learner:
         self.optimiser.zero_grad(set_to_none=True)
         if total.requires_grad:
             total.backward()  # type: ignore[no-untyped-call]
+            self.device.ranks.average_gradients(self._parameters())
             nn.utils.clip_grad_norm_([p for group in self.optimiser.param_groups for p in group["params"]], 5.0)
             self.optimiser.step()
 
@@ -246,7 +249,7 @@ class Learner:
     def tensors(self) -> dict[str, Tensor]:
         """Return everything a later process needs to go on exactly here, by name, on the CPU."""
         since = torch.tensor(self.teacher.since if self.teacher else 0)
-        return named_tensors(self._modules(), self.optimiser, {"usage": self.usage, "refined_from": since})
+        return named_tensors(self.modules(), self.optimiser, {"usage": self.usage, "refined_from": since})
 
     def load_tensors(self, tensors: dict[str, Tensor], *, has_classes: bool) -> None:
         """Take over what `tensors` returned.
@@ -259,7 +262,7 @@ class Learner:
         if any(name.startswith("teacher.") for name in tensors):
             self.start_refining(int(tensors["refined_from"]))
         try:
-            for prefix, module in self._modules().items():
+            for prefix, module in self.modules().items():
                 load_weights(module, tensors, prefix)
         except RuntimeError as error:
             raise InputError("the saved weights don't fit these settings; resume with those of the run") from error
@@ -270,7 +273,8 @@ class Learner:
         self.optimiser.load_state_dict(state)
         self.tiles.open(self.textons)
 
-    def _modules(self) -> dict[str, nn.Module]:
+    def modules(self) -> dict[str, nn.Module]:
+        """Return all networks by name."""
         modules: dict[str, nn.Module] = {"sketch": self.sketch, "textons": self.textons, "student": self.student}
         modules["predictor"] = self.predictor
         modules |= {f"term.{kind}": network for kind, network in self.term_networks.items()}

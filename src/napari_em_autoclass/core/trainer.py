@@ -31,7 +31,8 @@ from napari_em_autoclass.core.events import (
     StepDone,
     ViewRequest,
 )
-from napari_em_autoclass.core.learner import Learner, StepOut
+from napari_em_autoclass.core.leading import open_learner
+from napari_em_autoclass.core.learner import StepOut
 from napari_em_autoclass.core.model import Model, fingerprint, working_volume
 from napari_em_autoclass.core.pictures import Pictures
 from napari_em_autoclass.core.quality_watch import CollapseWatch, QualityWatch
@@ -100,7 +101,7 @@ class Trainer:
             self._working = WorkingVolume(volume, folder.normalisation, factors)
         self._pictures = Pictures(self._working, settings.n_classes)
         learned = self._working.part(settings.learned_box(volume.shape_zyx), settings.skip_sections)
-        self._learner = Learner(learned, settings, self.device)
+        self._learner = open_learner(learned, settings, self.device)
         self._collapse = CollapseWatch(settings.n_classes)
         self._quality = QualityWatch(learned, settings.classifier.context)
         self._resumes = folder is not None

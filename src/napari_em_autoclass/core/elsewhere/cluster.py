@@ -97,9 +97,7 @@ class Cluster:
         """
         known = self.client.scheduler_info(n_workers=-1)["workers"]
         if not known:
-            raise InputError(
-                f"{self.name} has no workers; start some with `dask worker {self.client.scheduler.address}`"
-            )
+            raise InputError(f"{self.name} has no workers; start one there with `dask worker ADDRESS`")
         resources = {address: worker.get("resources") or {} for address, worker in known.items()}
         gpus = [address for address in known if resources[address].get("GPU", 0) >= 1 and device != "cpu"]
         busy = self.client.processing()
@@ -179,7 +177,7 @@ def own_process() -> Cluster:
     except ImportError:
         security, protocol = None, "tcp://"
     # Dask gives its workers one thread each for numerics; this one has the computer to itself.
-    quiet = {"distributed.nanny.pre-spawn-environ": {}, "distributed.scheduler.http.routes": []}
+    quiet: dict[str, Any] = {"distributed.nanny.pre-spawn-environ": {}, "distributed.scheduler.http.routes": []}
     with dask.config.set(quiet):
         cluster = LocalCluster(
             n_workers=1,

@@ -7,6 +7,7 @@ from typing import Final
 
 from napari_em_autoclass.core.events import (
     CheckpointSaved,
+    CutTaken,
     Event,
     QualityMeasured,
     RunStarted,
@@ -47,6 +48,8 @@ class EventBuffer:
                 before = self._kept.pop(self._last.get(type(event), 0), None)
                 self.n_dropped_pictures += isinstance(before, SnapshotTaken)
                 self._last[type(event)] = self.newest
+            if isinstance(event, CutTaken):
+                self._drop_older_cuts(event)
             self._kept[self.newest] = event
             self._n_steps += isinstance(event, StepDone)
             if self._n_steps > _MOST_STEPS or len(self._kept) > _MOST_STEPS + _MOST_OTHERS:
@@ -64,6 +67,12 @@ class EventBuffer:
                     break
                 fresh.append((n, self._kept[n]))
         return fresh[: -MOST_AT_ONCE - 1 : -1]
+
+    def _drop_older_cuts(self, cut: CutTaken) -> None:
+        """Drop the strips of a cut that nobody looks at any more, or that have come anew."""
+        for n, event in list(self._kept.items()):
+            if isinstance(event, CutTaken) and (event.view != cut.view or set(event.sections) <= set(cut.sections)):
+                del self._kept[n]
 
     def _thin(self) -> None:
         numbers = [n for n, event in self._kept.items() if not isinstance(event, RunStarted | SnapshotTaken)]

@@ -13,6 +13,7 @@ import shutil
 import tempfile
 import time
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Event as Flag
 from threading import Thread
@@ -150,7 +151,6 @@ class TrainingTask:
         if fingerprint(volume) != order.fingerprint:
             raise InputError(f"the worker sees another stack at {volume.source or volume.name}; name one it shares")
         trainer = Trainer(volume, order.settings, run_dir=self.run_dir, resume=order.resume)
-        trainer.run_id = order.run_id
         if trainer.folder is not None and trainer.folder.settings != order.settings:
             trainer.folder.save_settings(order.settings)  # a larger budget
         self._trainer = trainer
@@ -158,7 +158,8 @@ class TrainingTask:
         with closing(trainer.events()) as events:
             for event in events:
                 self._last = event if isinstance(event, StepDone) else self._last
-                self.buffer.put(event)
+                # The trainer has an id of its own; this one was known before there was a trainer.
+                self.buffer.put(replace(event, run_id=order.run_id))
 
     def _grant(self, trainer: Trainer) -> None:
         while self._wishes:
