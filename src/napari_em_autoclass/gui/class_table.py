@@ -14,7 +14,7 @@ from qtpy.QtCore import QAbstractItemModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QColor, QPixmap
 
 from napari_em_autoclass.core.class_map import ClassMap
-from napari_em_autoclass.core.class_statistics import ClassStatistics
+from napari_em_autoclass.core.class_statistics import ClassStatistics, RowStatistics
 from napari_em_autoclass.gui.class_columns import ID_ROLE, SORT_ROLE, TITLES, Column
 from napari_em_autoclass.gui.class_look import ClassLook, changed, look_of_member, looks_of, moves
 from napari_em_autoclass.gui.glyphs import GREY, glyph_icon
@@ -43,6 +43,7 @@ class ClassTable(QAbstractItemModel):
         self._volumes: dict[int, float] | None = None  # worked out when first asked for
         self._with_probability: frozenset[int] = frozenset()
         self._statistics: ClassStatistics | None = None
+        self._figures: dict[int, RowStatistics] | None = None  # of each class alone; worked out when first asked for
 
     def set_class_map(self, class_map: ClassMap) -> None:
         """Show other decisions; only what looks otherwise is drawn anew, and the list stays where it is scrolled to."""
@@ -79,7 +80,8 @@ class ClassTable(QAbstractItemModel):
 
     def set_statistics(self, statistics: ClassStatistics | None, patches: Mapping[int, QPixmap] | None = None) -> None:
         """Show how sure the classes are, and a patch of each by id; None forgets both."""
-        self._statistics, self._volumes, self._patches = statistics, None, patches or {}
+        self._statistics, self._patches = statistics, patches or {}
+        self._volumes = self._figures = None
         self._all_changed()
 
     def sure_of(self, members: Sequence[int]) -> float | None:
@@ -118,18 +120,13 @@ class ClassTable(QAbstractItemModel):
         return self._share(look) if look is not None and self._has_share(look) else 0.0
 
     def features(self, class_map: ClassMap) -> dict[str, list[object]]:
-        """Return what napari may know of each id: "index", name, and share and volume (µm³) of the row it shows in."""
-        ids, looks = list(class_map.ids), looks_of(class_map)
-        row_of = {member: row for row, look in looks.items() for member in look.members}
-        # A class that is split shows in none of the rows.
-        names = [looks[row_of[i]].name if i in row_of else class_map.name_of(i) for i in ids]
-        table: dict[str, list[object]] = {"index": [*ids], "name": [*names]}
-        if self._statistics is not None:
-            rows = [row_of.get(i, i) for i in ids]
-            shares = {row: round(self.share_of(row), 4) for row in dict.fromkeys(rows)}
-            table["share"] = [shares[row] for row in rows]
-            table["volume_um3"] = [self.volume_of(row) for row in rows]
-        return table
+        """Return what napari may know of each id, in the columns of the CSV; figures only when they are known."""
+        from napari_em_autoclass.io.class_table import class_columns, figures_of  # the readers come with it
+
+        if self._statistics is not None and self._figures is None:
+            self._figures = figures_of(self._statistics, class_map)
+        columns = class_columns(class_map, self._figures)
+        return {name: column for name, column in columns.items() if any(cell is not None for cell in column)}
 
     def index(self, row: int, column: int, parent: QModelIndex | None = None) -> QModelIndex:
         """Return the index of a cell, an invalid one where there is none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari_em_autoclass.io.class_map_file import ClassMapInfo, read_class_map
 from napari_em_autoclass.io.class_map_target import ClassMapTarget
-from napari_em_autoclass.io.class_table import ClassRow, count_voxels, write_class_table
+from napari_em_autoclass.io.class_table import class_columns, write_class_table
 from napari_em_autoclass.io.export_tiff import write_class_map_tiff
 from napari_em_autoclass.io.export_zarr import probabilities_path, write_class_map_zarr
 from napari_em_autoclass.io.readers import READERS, list_stacks, open_volume
@@ -14,9 +14,8 @@ __all__ = [
     "READERS",
     "ClassMapInfo",
     "ClassMapTarget",
-    "ClassRow",
     "ReadRequest",
-    "count_voxels",
+    "class_columns",
     "list_stacks",
     "open_volume",
     "probabilities_path",
