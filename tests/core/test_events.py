@@ -65,3 +65,18 @@ def test_runs_that_end_do_not_share_their_details() -> None:
 def test_requests_of_one_view_are_equal() -> None:
     assert dataclasses.replace(VIEW) == VIEW
     assert dataclasses.replace(VIEW, serial=6) != VIEW
+
+
+def test_an_incomplete_snapshot_falls_into_complete_parts() -> None:
+    view = events.ViewRequest(z=2, y0=10, y1=14, x0=20, x1=26)
+    classes = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    known = ((10, 12, 20, 23), (12, 14, 23, 26))
+    taken = events.SnapshotTaken("r1", 3, "learning", view, classes, classes + 1, ((3, classes + 2),), known)
+    assert not taken.is_complete
+    first, second = taken.parts()
+    assert first.is_complete
+    assert (second.view.z, second.view.y0, second.view.x0) == (2, 12, 23)
+    np.testing.assert_array_equal(first.classes, classes[:2, :3])
+    np.testing.assert_array_equal(second.confidence, classes[2:, 3:] + 1)
+    np.testing.assert_array_equal(second.probs[0][1], classes[2:, 3:] + 2)
+    assert first.parts() == (first,)

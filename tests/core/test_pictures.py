@@ -1,4 +1,4 @@
-"""When a picture of what is in view is due, and that cuts come in pieces."""
+"""When a picture of what is in view is due, and that large ones come in pieces."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_em_autoclass.core import pictures
+from napari_em_autoclass.core import pictures, tiling
 from napari_em_autoclass.core.events import CutRequest, CutTaken, SnapshotTaken, ViewRequest
 from napari_em_autoclass.core.normalise import Normalisation
 from napari_em_autoclass.core.pictures import Pictures
@@ -108,3 +108,57 @@ def test_the_next_row_of_the_same_strip_goes_on_where_the_last_stopped(made: Pic
     far = made.take(classifier, replace(CUT, y0=30, y1=31), OF_RUN)
     assert isinstance(far, CutTaken)
     assert far.sections == first.sections
+
+
+LARGE = ViewRequest(1, 0, 128, 0, 160, serial=3)  # 4 x 5 tiles of 32
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> Pictures:
+    monkeypatch.setattr(tiling, "_MAX_TILE_PX", 32)
+    data = np.random.default_rng(0).integers(0, 256, (3, 128, 160), dtype=np.uint8)
+    fitted = Normalisation(centre=128, spread=70, section_centre=(128.0,) * 3, section_spread=(70.0,) * 3)
+    return Pictures(WorkingVolume(Volume(data, (40.0, 4.0, 4.0)), fitted, (1, 1)), 2)
+
+
+def test_a_large_section_grows_and_is_complete_before_anything_else(large: Pictures, fake_time: Any) -> None:
+    found = list(large.pieces(Costly(fake_time), LARGE, OF_RUN, lambda: True, lambda: True))
+    assert [len(piece.known) for piece in found] == [3, 6, 9, 12, 15, 18, 0]
+    assert [piece.is_complete for piece in found] == [False] * 6 + [True]
+    assert not large.is_due(LARGE, 0.4, is_paused=False)
+    assert not large.is_due(LARGE, 0.4, is_paused=True)
+
+
+def test_complete_it_is_kept_fresh_at_least_twice_a_second(large: Pictures, fake_time: Any) -> None:
+    classifier = Costly(fake_time)
+    list(large.pieces(classifier, LARGE, OF_RUN, lambda: True, lambda: True))
+    since, seen = fake_time.now, 0
+    while fake_time.now < since + 10:
+        fake_time.now += 0.01
+        if large.is_due(LARGE, 0.4, is_paused=False):
+            (piece,) = large.pieces(classifier, LARGE, OF_RUN, lambda: True, lambda: True)
+            assert piece.is_complete
+            seen += 1
+    assert seen == 19  # of 0.1 s each, a fifth of the time
+
+
+def test_of_a_large_section_the_rest_is_left_out_when_something_else_is_looked_at(
+    large: Pictures, fake_time: Any
+) -> None:
+    classifier, looks = Costly(fake_time), iter([True, False])
+    found = list(large.pieces(classifier, LARGE, OF_RUN, lambda: True, lambda: next(looks)))
+    assert len(found) == 2
+    other = replace(LARGE, z=2, serial=4)
+    assert large.is_due(other, 0.4, is_paused=False)
+    assert large.take(classifier, other, OF_RUN).known
+    # Nor does anybody wait for it after a stop.
+    assert list(large.pieces(classifier, LARGE, OF_RUN, lambda: False, lambda: True)) == []
+
+
+def test_with_the_classes_of_the_next_stage_the_whole_section_comes_anew(large: Pictures, fake_time: Any) -> None:
+    classifier = Costly(fake_time)
+    list(large.pieces(classifier, LARGE, OF_RUN, lambda: True, lambda: True))
+    done: Any = ("run", 9, "done")
+    found = list(large.pieces(classifier, LARGE, done, lambda: True, lambda: True))
+    assert len(found) == 7
+    assert all(piece.is_complete for piece in found)  # the old classes show until the new ones are there

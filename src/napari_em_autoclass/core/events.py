@@ -6,7 +6,7 @@ drop those of an older run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ class SnapshotTaken:
     """The class map of the section in view, with the weights of now, on the volume's own voxel grid.
 
     `classes` (h, w) uint8 holds ids 1..K and of parts; `confidence` (h, w) uint8 is the top probability times 255;
-    `probs` pairs a class id with its probability times 255, (h, w) uint8.
+    `probs` pairs a class id with its probability times 255, (h, w) uint8.  While the section is not complete yet,
+    `known` are the frames (y0, y1, x0, x1; voxels of the section) that are; outside them all is 0.
     """
 
     run_id: str
@@ -137,6 +138,27 @@ class SnapshotTaken:
     classes: NDArray[np.uint8]
     confidence: NDArray[np.uint8]
     probs: tuple[tuple[int, NDArray[np.uint8]], ...] = ()
+    known: tuple[tuple[int, int, int, int], ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of the view is answered."""
+        return not self.known
+
+    def parts(self) -> tuple[SnapshotTaken, ...]:
+        """Return what is known of the view as complete snapshots, one for each frame."""
+        return tuple(self._within(*frame) for frame in self.known) or (self,)
+
+    def _within(self, y0: int, y1: int, x0: int, x1: int) -> SnapshotTaken:
+        at = (slice(y0 - self.view.y0, y1 - self.view.y0), slice(x0 - self.view.x0, x1 - self.view.x0))
+        return replace(
+            self,
+            view=replace(self.view, y0=y0, y1=y1, x0=x0, x1=x1),
+            classes=self.classes[at],
+            confidence=self.confidence[at],
+            probs=tuple((i, prob[at]) for i, prob in self.probs),
+            known=(),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Pictures of what somebody looks at: when the next one is due, and how it is made.
 
-A section is classified whole.  A cut across the sections comes in pieces that take a fraction of a second each, so
-that neither the training nor the next view waits for it.
+Sections and cuts across them come in pieces that take a fraction of a second each, so that neither the training, nor a
+stop, nor the next view waits for a large one.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from napari_em_autoclass.core.clock import Timer
 from napari_em_autoclass.core.cut import CutPainter
 from napari_em_autoclass.core.events import CutRequest, CutTaken, SnapshotTaken, ViewRequest
-from napari_em_autoclass.core.snapshot import classify_view
+from napari_em_autoclass.core.section_painter import SectionPainter
+from napari_em_autoclass.core.snapshot import Abandoned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from napari_em_autoclass.core.events import Stage
     from napari_em_autoclass.core.tiling import Classifier
@@ -24,7 +25,8 @@ __all__ = ["Pictures"]
 
 # Pictures of what is in view take a fifth of the time at most, however large the section.
 _WAIT_PER_PICTURE = 4
-_PIECE_S = 0.25  # of a cut, at one go
+_PIECE_S = 0.25  # of what is not known yet, at one go
+_FRESH_PIECE_S = 0.08  # of what is: with the time in between at least two of these a second
 
 
 class Pictures:
@@ -42,6 +44,13 @@ class Pictures:
         self._took_s = 0.0
         self._shown: ViewRequest | CutRequest | None = None
         self._cut: CutPainter | None = None
+        self._section: SectionPainter | None = None
+        self._stage: Stage | None = None
+
+    @property
+    def is_hurried(self) -> bool:
+        """Whether a section is partly blank, or partly of classes that are no more: the rest comes before all else."""
+        return self._section is not None and self._section.is_hurried
 
     def is_due(self, view: ViewRequest | CutRequest, every_s: float, *, is_paused: bool) -> bool:
         """Return whether a picture of `view` should be made now: at once of a new one, later on with newer weights.
@@ -51,7 +60,7 @@ class Pictures:
         every_s : least time between two pictures of the same
         is_paused : nothing is learned, so only what is not complete yet goes on
         """
-        if view != self._shown:
+        if view != self._shown or self.is_hurried:
             return True
         wait_s = _WAIT_PER_PICTURE * self._took_s
         if self._cut is not None and not self._cut.is_complete:
@@ -65,7 +74,7 @@ class Pictures:
         of_run: tuple[str, int, Stage],
         is_wanted: Callable[[], bool] | None = None,
     ) -> SnapshotTaken | CutTaken:
-        """Return the map of a section, or the next piece of that of a cut.
+        """Return the next piece of the map of a section, in all that is known of it, or of that of a cut.
 
         Parameters
         ----------
@@ -84,15 +93,56 @@ class Pictures:
         timer = Timer()
         self._shown = view
         if isinstance(view, ViewRequest):
-            self._cut = None
-            found = classify_view(classifier, self._working, self._n_classes, view, is_wanted)
-            event: SnapshotTaken | CutTaken = SnapshotTaken(*of_run, view, *found)
+            event: SnapshotTaken | CutTaken = self._of_section(classifier, view, of_run, is_wanted)
         else:
-            if self._cut is None or not self._cut.take_up(view):
-                self._cut = CutPainter(self._working, self._n_classes, view)
-            cut = self._cut.paint(classifier, _PIECE_S)
-            at = (view, cut.sections, cut.corner_yx)
-            event = CutTaken(*of_run, *at, cut.classes, cut.confidence, cut.probs, self._cut.is_complete)
+            event = self._of_cut(classifier, view, of_run)
         self._took_s = timer.seconds()
         self._since.restart()
         return event
+
+    def pieces(
+        self,
+        classifier: Classifier,
+        view: ViewRequest | CutRequest,
+        of_run: tuple[str, int, Stage],
+        is_wanted: Callable[[], bool],
+        is_looked_at: Callable[[], bool],
+    ) -> Iterator[SnapshotTaken | CutTaken]:
+        """Yield pieces of the map as `take` does: one, or as many as a section needs that is not known yet.
+
+        Parameters
+        ----------
+        classifier, view, of_run, is_wanted : as for `take`
+        is_looked_at : asked between two pieces; the rest is left out if something else is looked at by then
+        """
+        try:
+            yield self.take(classifier, view, of_run, is_wanted)
+            while self.is_hurried and is_looked_at():
+                yield self.take(classifier, view, of_run, is_wanted)
+        except Abandoned:
+            return
+
+    def _of_section(
+        self,
+        classifier: Classifier,
+        view: ViewRequest,
+        of_run: tuple[str, int, Stage],
+        is_wanted: Callable[[], bool] | None,
+    ) -> SnapshotTaken:
+        self._cut = None
+        if self._section is None or not self._section.take_up(view):
+            self._section = SectionPainter(self._working, self._n_classes, view)
+        elif of_run[2] != self._stage:
+            self._section.hurry()  # the classes are others now
+        self._stage = of_run[2]
+        budget_s = _PIECE_S if self.is_hurried else _FRESH_PIECE_S
+        found, painter = self._section.paint(classifier, budget_s, is_wanted), self._section
+        return SnapshotTaken(*of_run, view, *found, known=() if painter.is_complete else painter.frames)
+
+    def _of_cut(self, classifier: Classifier, view: CutRequest, of_run: tuple[str, int, Stage]) -> CutTaken:
+        self._section = None
+        if self._cut is None or not self._cut.take_up(view):
+            self._cut = CutPainter(self._working, self._n_classes, view)
+        cut = self._cut.paint(classifier, _PIECE_S)
+        at = (view, cut.sections, cut.corner_yx)
+        return CutTaken(*of_run, *at, cut.classes, cut.confidence, cut.probs, self._cut.is_complete)

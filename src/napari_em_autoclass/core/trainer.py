@@ -39,7 +39,7 @@ from napari_em_autoclass.core.quality_watch import CollapseWatch, QualityWatch
 from napari_em_autoclass.core.run_log import RunLog
 from napari_em_autoclass.core.run_settings import refuse_fixed_changes
 from napari_em_autoclass.core.scores.label_free import effective_classes
-from napari_em_autoclass.core.snapshot import Abandoned, middle_view
+from napari_em_autoclass.core.snapshot import middle_view
 from napari_em_autoclass.core.tile_limit import TileLimit
 from napari_em_autoclass.core.working import WorkingVolume, bin_factors
 
@@ -197,10 +197,11 @@ class Trainer:
             yield from self._settled()
         yield from self._checkpoint()
         section = self.view if isinstance(self.view, ViewRequest) else middle_view(self._volume)
+        last: Event | None = None
         for last in self._picture(section):
-            if self.folder is not None and isinstance(last, SnapshotTaken):
-                self.folder.save_snapshot(last.view, last.classes)
             yield last
+        if self.folder is not None and isinstance(last, SnapshotTaken) and last.is_complete:
+            self.folder.save_snapshot(last.view, last.classes)
         yield self._ended("stopped" if self._stop else "finished")
 
     def _settled(self) -> Iterator[Event]:
@@ -249,12 +250,12 @@ class Trainer:
     # --- memory, pictures, saving ------------------------------------------------------------------------------------
 
     def _picture(self, view: ViewRequest | CutRequest) -> Iterator[SnapshotTaken | CutTaken]:
-        """Yield the map of a view, or a piece of it; nothing if that took too long for a run that was stopped."""
+        """Yield pieces of the map of a view; nothing if that took too long for a run that was stopped."""
         of_run = (self.run_id, self._progress.step, self._progress.stage)
-        try:
-            yield self._pictures.take(self._learner.classifier.eval(), view, of_run, self._has_time)
-        except Abandoned:
-            return
+        classifier = self._learner.classifier.eval()
+        yield from self._pictures.pieces(
+            classifier, view, of_run, self._has_time, lambda: self.view in (None, view) and not self._stop
+        )
 
     def _has_time(self) -> bool:
         return not self._stop or time.perf_counter() < self._stopped_at + _LAST_PICTURE_S

@@ -208,6 +208,10 @@ class AutoclassDock(QWidget):
         self.stack_panel.set_busy(state is not RunState.IDLE)
 
     def _on_event(self, event: Event) -> None:
+        if isinstance(event, SnapshotTaken) and not event.is_complete:
+            for part in event.parts():
+                self.layers.put(part)
+            return
         if isinstance(event, RunStarted):
             self._begin(event)
         self.header.watch.kinds = self.training_panel.sliders.kinds

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_em_autoclass.core.events import CutTaken
 from napari_em_autoclass.gui.gaze import Seen, View
 from napari_em_autoclass.gui.worker import Report, TaskWorker
 
@@ -16,7 +15,7 @@ __all__ = ["Previewer"]
 class Previewer(QObject):
     """Computes one view at a time in a thread; of the views asked for meanwhile only the newest is answered.
 
-    A cut across the sections is answered piece by piece, until it is complete or another view is asked for.
+    It is answered piece by piece, until it is complete or another view is asked for.
 
     Parameters
     ----------
@@ -61,7 +60,7 @@ class Previewer(QObject):
         self._worker.start()
 
     def _on_returned(self, seen: Seen) -> None:
-        if isinstance(seen, CutTaken) and not seen.is_complete and self._wanted is None:
+        if not seen.is_complete and self._wanted is None:
             self._wanted = seen.view
         self.answered.emit(seen)
 
