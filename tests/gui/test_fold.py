@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QToolButton
 
-from napari_em_autoclass.gui.fold import Fold
+from napari_em_autoclass.gui.fold import Fold, FoldColumn
 
 
 def test_a_click_on_the_title_folds_and_unfolds(qtbot: Any) -> None:
@@ -35,3 +35,16 @@ def test_a_summary_never_widens_it(qtbot: Any) -> None:
     qtbot.addWidget(fold)
     fold.set_summary("a long line " * 50)
     assert fold.minimumSizeHint().width() < 200
+
+
+def test_one_fold_takes_the_room_that_is_left_and_folded_leaves_it_below(qtbot: Any) -> None:
+    folds = [Fold(title, QLabel("body")) for title in ("a", "b", "c")]
+    column = FoldColumn(folds, largest=folds[1])
+    qtbot.addWidget(column)
+    column.resize(200, 600)
+    column.show()
+    assert folds[1].height() > 400
+    for fold in folds:
+        fold.set_open(False)
+    qtbot.waitUntil(lambda: folds[2].geometry().bottom() < 150)
+    assert max(fold.height() for fold in folds) < 50

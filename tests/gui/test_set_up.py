@@ -11,6 +11,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 
 from napari_em_autoclass.core.damage import Damage
+from napari_em_autoclass.core.run_settings import RunSettings
 from napari_em_autoclass.gui.session import Session
 from napari_em_autoclass.gui.set_up import SetUp
 from napari_em_autoclass.gui.source import volume_of
@@ -50,6 +51,34 @@ def test_the_user_has_the_last_word(qtbot: Any, set_up: SetUp, session: Session)
     set_up.skip_field.setModified(True)
     set_up.skip_field.editingFinished.emit()
     assert session.skip_sections == ()
+
+
+def test_the_part_named_in_loaded_settings_is_taken(set_up: SetUp, session: Session) -> None:
+    settings = RunSettings(region="2:9,0:40,10:30", skip_sections=(4,))
+    set_up.load(settings)
+    assert (session.region, session.skip_sections) == ("2:9,0:40,10:30", (4,))
+    assert (set_up.skip_field.text(), set_up.skip_note.text()) == ("4", "loaded")
+    set_up.load(RunSettings())
+    assert (session.region, session.skip_sections, set_up.skip_note.text()) == (None, (), "")
+
+
+def test_a_part_that_this_stack_lacks_is_one_sentence_and_changes_nothing(
+    qtbot: Any, set_up: SetUp, session: Session
+) -> None:
+    before = (session.region, session.skip_sections)
+    for settings in (RunSettings(region="2:90,:,:"), RunSettings(skip_sections=(40,))):
+        with qtbot.waitSignal(session.said, check_params_cb=lambda text, error: "does not fit" in text and error):
+            set_up.load(settings)
+    assert (session.region, session.skip_sections) == before
+
+
+def test_settings_loaded_before_the_stack_wait_for_it(set_up: SetUp, session: Session) -> None:
+    layer, volume = set_up._layer, set_up._volume
+    set_up.use(None, None)
+    set_up.load(RunSettings(region="2:9,:,:"))
+    set_up.use(layer, volume)
+    set_up.check_up.close()
+    assert session.region == "2:9,0:40,0:60"
 
 
 def test_nonsense_is_one_sentence_and_changes_nothing(qtbot: Any, set_up: SetUp, session: Session) -> None:

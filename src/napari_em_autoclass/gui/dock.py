@@ -24,7 +24,7 @@ from napari_em_autoclass.gui.comparison import ComparedMap
 from napari_em_autoclass.gui.comparison_panel import ComparisonPanel
 from napari_em_autoclass.gui.decisions import Decisions
 from napari_em_autoclass.gui.export_panel import ExportPanel
-from napari_em_autoclass.gui.fold import Fold
+from napari_em_autoclass.gui.fold import Fold, FoldColumn
 from napari_em_autoclass.gui.glyphs import RED
 from napari_em_autoclass.gui.header import Header
 from napari_em_autoclass.gui.layers import ClassLayers, add_stack
@@ -134,16 +134,10 @@ class AutoclassDock(QWidget):
             self.deleteLater()
 
     def _lay_out(self) -> None:
-        content = QWidget()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(0, 0, 4, 0)
-        column.setSpacing(6)
         folded = (self.teach_panel, self.export_panel, self.comparison_panel)
         self.folds = {panel: Fold(panel.title, panel, panel not in folded) for panel in self._panels()}
-        for panel, fold in self.folds.items():
-            column.addWidget(fold, 1 if panel is self.class_panel else 0)
         scroll = QScrollArea()
-        scroll.setWidget(content)
+        scroll.setWidget(FoldColumn(list(self.folds.values()), largest=self.folds[self.class_panel]))
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -173,6 +167,7 @@ class AutoclassDock(QWidget):
         self.decisions.previewed.connect(self.layers.preview)
         self.stack_panel.chosen.connect(self._on_chosen)
         self.stack_panel.path_chosen.connect(self.open_path)
+        self.training_panel.effort.loaded.connect(self.stack_panel.set_up.load)
         self.stack_panel.set_up.summarised.connect(self.folds[self.stack_panel].set_summary)
         self.class_panel.probabilities_wanted.connect(self._on_probabilities)
         self.class_panel.details.place_wanted.connect(self._on_place)

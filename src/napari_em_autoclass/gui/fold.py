@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
-__all__ = ["Fold"]
+__all__ = ["Fold", "FoldColumn"]
 
 
 class Fold(QWidget):
@@ -58,3 +60,23 @@ class Fold(QWidget):
         self._button.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
         self.body.setVisible(is_open)
         self.toggled.emit(is_open)
+
+
+class FoldColumn(QWidget):
+    """Folds below each other; `largest` takes the room that is left, or none does while it is folded."""
+
+    def __init__(self, folds: Sequence[Fold], largest: Fold, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._largest = largest
+        self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(0, 0, 4, 0)
+        self._column.setSpacing(6)
+        for fold in folds:
+            self._column.addWidget(fold)
+        self._column.addStretch(0)  # else the titles would be spread over the height
+        largest.toggled.connect(self._share_room)
+        self._share_room(largest.is_open)
+
+    def _share_room(self, is_open: bool) -> None:
+        self._column.setStretchFactor(self._largest, 1 if is_open else 0)
+        self._column.setStretch(self._column.count() - 1, 0 if is_open else 1)

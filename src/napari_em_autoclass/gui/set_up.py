@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from napari.viewer import Viewer
@@ -17,6 +17,9 @@ from napari_em_autoclass.gui.check_up import CheckUp
 from napari_em_autoclass.gui.glyphs import AMBER
 from napari_em_autoclass.gui.rectangle import rectangle_on
 from napari_em_autoclass.gui.session import Session
+
+if TYPE_CHECKING:
+    from napari_em_autoclass.core.run_settings import RunSettings
 
 __all__ = ["SetUp"]
 
@@ -41,6 +44,7 @@ class SetUp(QWidget):
         self._layer: Image | None = None
         self._rows_columns: tuple[int, int, int, int] | None = None
         self._alignment_brief = ""
+        self._wanted: RunSettings | None = None  # loaded before there was a stack
         self.check_up = CheckUp(self)
         self.skip_field, self.skip_note = QLineEdit(), QLabel()
         self.sections_slider, self.sections_label = QRangeSlider(Qt.Orientation.Horizontal), QLabel()  # type: ignore[no-untyped-call]
@@ -70,6 +74,23 @@ class SetUp(QWidget):
         self._session.skip_sections = None
         self._tell()
         self.check_up.begin(volume)
+        if self._wanted is not None:
+            self.load(self._wanted)
+
+    def load(self, settings: RunSettings) -> None:
+        """Learn from the part that loaded settings name, as far as this stack has it; without a stack, of the next."""
+        self._wanted = settings
+        if self._volume is None:
+            return
+        self._wanted = None
+        try:
+            settings.learned_box(self._volume.shape_zyx)
+        except InputError as error:
+            why = f"The part to learn from in these settings does not fit this stack: {error}. It stays as it is."
+            self._session.said.emit(why, True)
+            return
+        self.take(settings.region, settings.skip_sections)
+        self.skip_note.setText("loaded" if settings.skip_sections else "")
 
     def take(self, region: str | None, skipped: tuple[int, ...]) -> None:
         """Show, and learn from, the part that a run learned from."""

@@ -52,6 +52,7 @@ _GO_ON = (
 )
 _PAUSE = "Pause; scrolling still updates the map"
 _COMPARING = "comparing recipes…"
+_BUTTONS_PX = 76
 _PROMINENT = (
     f"QToolButton {{ background: {ACCENT}; color: white; font-weight: bold; padding: 3px 12px; border-radius: 3px; }}"
     "QToolButton:disabled { background: rgba(128, 128, 128, 60); color: gray; }"
@@ -143,7 +144,8 @@ class TrainingPanel(QWidget):
 
     def _fill(self) -> None:
         self.classes_box.setMinimumWidth(80)  # napari's style would want far more
-        self.minutes_box.setMinimumWidth(124)
+        # Room for "0.667 min" between the buttons that napari's style draws inside.
+        self.minutes_box.setMinimumWidth(self.fontMetrics().horizontalAdvance("0.667 min") + _BUTTONS_PX)
         self.classes_box.setRange(2, 254)
         self.classes_box.setValue(DEFAULT_CLASSES)
         self.classes_box.setToolTip("How many classes to tell apart. More than you need: you merge them afterwards.")
@@ -235,7 +237,7 @@ class TrainingPanel(QWidget):
         self.sliders.set_recipe({term.kind: term.weight for term in settings.terms})
         self.advanced.take(settings)
         self._name_learn()
-        self._session.said.emit("Settings loaded. The part of the stack to learn from is as you set it above.", False)
+        self._session.said.emit("Settings loaded, with the part of the stack to learn from.", False)
 
     def _on_learn(self) -> None:
         try:
