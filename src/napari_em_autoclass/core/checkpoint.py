@@ -29,12 +29,13 @@ from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.history import History
 from napari_em_autoclass.core.migrations import SCHEMA_VERSIONS, migrated
-from napari_em_autoclass.core.model import Model, empty_classifiers, fingerprint, load_weights
+from napari_em_autoclass.core.model import Model, empty_classifiers, load_weights
 from napari_em_autoclass.core.normalise import Normalisation
 from napari_em_autoclass.core.run_files import append_lines, read_json, remove_leftovers, write_atomically
 from napari_em_autoclass.core.run_lock import RunLock, was_left_behind
 from napari_em_autoclass.core.run_settings import RunSettings
-from napari_em_autoclass.core.settings import Settings, first_problem
+from napari_em_autoclass.core.settings import first_problem
+from napari_em_autoclass.core.volume_record import FurtherRecord, VolumeRecord
 from napari_em_autoclass.core.weights_file import WEIGHTS_NAME, Progress, read_progress, read_weights, write_weights
 
 if TYPE_CHECKING:
@@ -49,23 +50,6 @@ if TYPE_CHECKING:
 __all__ = ["Progress", "RunFolder", "VolumeRecord", "write_atomically"]
 
 
-class VolumeRecord(Settings):
-    """What the run was trained on, enough to recognise it and to rebuild the networks' sizes."""
-
-    name: str
-    source: str
-    shape_zyx: tuple[int, int, int]
-    dtype: str
-    voxel_size_nm: tuple[float, float, float]
-    fingerprint: str
-
-    @classmethod
-    def of(cls, volume: Volume) -> VolumeRecord:
-        """Return the record of `volume`."""
-        known = {name: getattr(volume, name) for name in ("name", "source", "shape_zyx", "voxel_size_nm")}
-        return cls(dtype=volume.dtype.str, fingerprint=fingerprint(volume), **known)
-
-
 @dataclass
 class RunFolder:
     """A run on disk.
@@ -74,6 +58,7 @@ class RunFolder:
     ----------
     path : the folder
     settings, volume, normalisation : as stored in ``run.json``
+    more : the volumes that were learned from beside `volume`
     lock : held by who trains; without it nothing but the classes may be written
     """
 
@@ -81,10 +66,18 @@ class RunFolder:
     settings: RunSettings
     volume: VolumeRecord
     normalisation: Normalisation
+    more: tuple[FurtherRecord, ...] = ()
     lock: RunLock | None = field(default=None, compare=False)
 
     @classmethod
-    def create(cls, path: Path, settings: RunSettings, volume: Volume, normalisation: Normalisation) -> RunFolder:
+    def create(
+        cls,
+        path: Path,
+        settings: RunSettings,
+        volume: Volume,
+        normalisation: Normalisation,
+        more: tuple[FurtherRecord, ...] = (),
+    ) -> RunFolder:
         """Make a new run folder, locked for who made it.
 
         Raises
@@ -92,7 +85,7 @@ class RunFolder:
         InputError
             If the folder already holds a run, can't be written, or somebody else is just making one there.
         """
-        folder = cls(path, settings, VolumeRecord.of(volume), normalisation)
+        folder = cls(path, settings, VolumeRecord.of(volume), normalisation, more)
         was_there = path.exists()
         try:
             if not (path / "run.json").exists():
@@ -127,8 +120,9 @@ class RunFolder:
                 RunSettings.model_validate(content["settings"]),
                 VolumeRecord.model_validate(content["volume"]),
                 Normalisation.model_validate(content["normalisation"]),
+                tuple(FurtherRecord.model_validate(each) for each in content["more_volumes"]),
             )
-        except (KeyError, ValidationError) as error:
+        except (KeyError, TypeError, ValidationError) as error:
             detail = first_problem(error) if isinstance(error, ValidationError) else f"no {error}"
             raise InputError(f"{path / 'run.json'} is damaged: {detail}") from error
 
@@ -140,6 +134,7 @@ class RunFolder:
             "settings": settings.model_dump(mode="json"),
             "volume": self.volume.model_dump(mode="json"),
             "normalisation": self.normalisation.model_dump(mode="json"),
+            "more_volumes": [each.model_dump(mode="json") for each in self.more],
             "versions": _versions(),
             "written": datetime.now(UTC).isoformat(timespec="seconds"),
         }
@@ -214,7 +209,8 @@ class RunFolder:
             ) from error
         classifier: Any = empty[part].to(device).eval()
         known = (self.settings, classifier, progress.stage, self.normalisation, self.volume.fingerprint)
-        return Model(*known, weights=f"{part}@{progress.step}")
+        further = tuple((each.volume.fingerprint, each.normalisation) for each in self.more)
+        return Model(*known, weights=f"{part}@{progress.step}", further=further)
 
     # --- classes, log, snapshot --------------------------------------------------------------------------------------
 

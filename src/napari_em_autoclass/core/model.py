@@ -41,6 +41,7 @@ class Model:
     normalisation : as fitted on the training volume
     volume_fingerprint : of the training volume, to tell it from others
     weights : names what was learned so far: splits found with other weights don't fit
+    further : fingerprint and normalisation of each further training volume
     """
 
     settings: RunSettings
@@ -49,6 +50,7 @@ class Model:
     normalisation: Normalisation
     volume_fingerprint: str
     weights: str = ""
+    further: tuple[tuple[str, Normalisation], ...] = ()
 
     def working(self, volume: Volume) -> WorkingVolume:
         """Return `volume` as this model wants to see it.
@@ -56,9 +58,9 @@ class Model:
         The stored normalisation is used for the volume it was fitted on; another volume gets its own, fitted the same
         way, since its grey values mean something else.
         """
-        if fingerprint(volume) == self.volume_fingerprint:
-            factors = bin_factors(volume.voxel_size_nm, self.settings.working_pixel_nm)
-            return WorkingVolume(volume, self.normalisation, factors)
+        stored = {**dict(self.further), self.volume_fingerprint: self.normalisation}.get(fingerprint(volume))
+        if stored is not None:
+            return WorkingVolume(volume, stored, bin_factors(volume.voxel_size_nm, self.settings.working_pixel_nm))
         return working_volume(volume, self.settings)
 
     def classify(self, working: WorkingVolume, view: ViewRequest) -> ViewMap:
