@@ -9,7 +9,7 @@ from napari_em_autoclass.core.choice import Judge
 from napari_em_autoclass.core.events import QualityMeasured
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from torch import nn
 
@@ -66,11 +66,11 @@ class QualityWatch:
 
     Parameters
     ----------
-    working : what is learned from
+    working : what is learned from, one volume or several
     context : sections on either side that the classifier may see
     """
 
-    def __init__(self, working: WorkingVolume, context: int = 0) -> None:
+    def __init__(self, working: WorkingVolume | Sequence[WorkingVolume], context: int = 0) -> None:
         self._working, self._context = working, context
         self._judge: Judge | None = None
         self._spent_s = 0.0
