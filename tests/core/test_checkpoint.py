@@ -223,6 +223,7 @@ def test_nothing_in_the_folder_is_pickled(run: Path) -> None:
         "log.jsonl",
         "run.json",
         "snapshot/latest.npz",
+        "weights.previous.safetensors",
         "weights.safetensors",
     ]
     with np.load(run / "snapshot" / "latest.npz", allow_pickle=False) as latest:

@@ -1,9 +1,7 @@
-"""What a training does when it is interrupted, or something goes wrong: short memory, wrong numbers, a full disk."""
+"""What a training does when it is interrupted, or something goes wrong; for full disks see `test_run_keeper`."""
 
 from __future__ import annotations
 
-import errno
-import os
 import shutil
 from itertools import islice
 from pathlib import Path
@@ -164,26 +162,6 @@ def test_classes_made_before_memory_ran_short_are_still_announced(
     assert names.count("StepDone") == 10
 
 
-@pytest.mark.parametrize("bad", ["nan", "inf"])
-def test_a_loss_that_is_not_finite_surfaces_and_the_last_checkpoint_stays(
-    volume: Volume, settings: RunSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, bad: str
-) -> None:
-    from napari_em_autoclass.core import learner
-
-    true_objective = learner.objective
-
-    def spoilt(terms, batch, state):
-        out = true_objective(terms, batch, state)
-        return out._replace(total=out.total * (float(bad) if state.step == 4 else 1.0))
-
-    monkeypatch.setattr(learner, "objective", spoilt)
-    with pytest.raises(FloatingPointError, match="step 4"):
-        list(Trainer(volume, settings, run_dir=tmp_path / "run").events())
-    weights, progress = RunFolder.open(tmp_path / "run").load_weights()
-    assert progress.step == 0
-    assert all(tensor.isfinite().all() for tensor in weights.values())
-
-
 def test_an_error_of_a_step_surfaces_with_its_type(
     volume: Volume, settings: RunSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,24 +171,6 @@ def test_an_error_of_a_step_surfaces_with_its_type(
     monkeypatch.setattr(Learner, "step", broken)
     with pytest.raises(RuntimeError, match="shapes differ"):
         list(Trainer(volume, settings).events())
-
-
-def test_a_disk_that_is_full_surfaces_and_the_last_checkpoint_stays(
-    volume: Volume, settings: RunSettings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    trainer = Trainer(volume, settings, run_dir=tmp_path / "run")
-
-    def full(_: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    running = trainer.events()
-    list(islice(running, 5))
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        list(running)
-    monkeypatch.undo()
-    assert RunFolder.open(tmp_path / "run").load_weights()[1].step == 0
-    assert [path for path in (tmp_path / "run").rglob("*") if "partial" in path.name] == []
 
 
 def test_a_network_that_learned_too_little_is_left_for_the_filters_and_gets_another_try(

@@ -36,7 +36,14 @@ from napari_em_autoclass.core.run_lock import RunLock, was_left_behind
 from napari_em_autoclass.core.run_settings import RunSettings
 from napari_em_autoclass.core.settings import first_problem
 from napari_em_autoclass.core.volume_record import FurtherRecord, VolumeRecord
-from napari_em_autoclass.core.weights_file import WEIGHTS_NAME, Progress, read_progress, read_weights, write_weights
+from napari_em_autoclass.core.weights_file import (
+    PREVIOUS_NAME,
+    WEIGHTS_NAME,
+    Progress,
+    read_progress,
+    read_weights,
+    write_weights,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -211,6 +218,11 @@ class RunFolder:
         known = (self.settings, classifier, progress.stage, self.normalisation, self.volume.fingerprint)
         further = tuple((each.volume.fingerprint, each.normalisation) for each in self.more)
         return Model(*known, weights=f"{part}@{progress.step}", further=further)
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether anything was learned and saved."""
+        return any((self.path / name).exists() for name in (WEIGHTS_NAME, PREVIOUS_NAME))
 
     # --- classes, log, snapshot --------------------------------------------------------------------------------------
 

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from napari_em_autoclass.core.losses import LossTerm
+    from napari_em_autoclass.core.run_settings import RunSettings
 
-__all__ = ["LossRecord", "has_only_numbers", "objective_key"]
+__all__ = ["LossRecord", "has_only_numbers", "objective_key", "slowed"]
 
 _FIRST_STEPS: Final = 50
 _BEYOND: Final = 10.0
@@ -62,6 +63,14 @@ def objective_key(terms: Iterable[LossTerm]) -> tuple[str, float]:
     """Return what tells one objective from another, and the sum of its weights."""
     weights = {term.kind: term.weight for term in terms if term.weight > 0}
     return ",".join(f"{kind}={weight:g}" for kind, weight in sorted(weights.items())), math.fsum(weights.values())
+
+
+def slowed(settings: RunSettings, divergences: int) -> RunSettings:
+    """Return `settings` with half the learning rate for each time the loss has diverged."""
+    if not divergences:
+        return settings
+    rate = settings.training.learning_rate * 0.5**divergences
+    return settings.replace(training=settings.training.replace(learning_rate=rate))
 
 
 def has_only_numbers(network: nn.Module) -> bool:

@@ -243,7 +243,7 @@ class RunEnded:
 
     run_id: str
     step: int
-    reason: Literal["finished", "stopped", "collapsed"]
+    reason: Literal["finished", "stopped", "collapsed", "diverged"]
     message: str = ""
     details: dict[str, Any] = field(default_factory=dict)
 

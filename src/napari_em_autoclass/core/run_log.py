@@ -57,10 +57,17 @@ class RunLog:
             self._rows[-1]["csev"] = measured.csev
 
     def write(self) -> None:
-        """Append what waits to the log of the run."""
-        rows, self._rows = self._rows, []
+        """Append what waits to the log of the run; what could not be written waits on."""
         if self._folder is not None:
-            self._folder.append_log(rows)
+            self._folder.append_log(self._rows)
+        self._rows = []
+
+    def cut(self, step: int) -> None:
+        """Drop all rows after `step`, also of the log of the run where that can be written."""
+        self._rows = [row for row in self._rows if row["step"] <= step]
+        if self._folder is not None:
+            with suppress(OSError):  # a resumed run cuts it too
+                self._folder.cut_log(step)
 
 
 def changed_settings(old: RunSettings, new: RunSettings) -> dict[str, Any]:

@@ -9,6 +9,7 @@ __all__ = ["END_SENTENCES", "sentence_for"]
 END_SENTENCES = {
     "finished": "Done. Name and merge classes, or classify the whole volume.",
     "stopped": "Stopped. What was learned is kept.",
+    "diverged": "The loss diverged twice. The last good map is kept; lower the learning rate or the weights.",
     "collapsed": "Collapsed: nearly everything is one class. The last good map is kept; raise 'Use all the classes'.",
 }
 
