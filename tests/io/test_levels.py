@@ -32,9 +32,9 @@ def test_it_is_the_coarsest_that_is_fine_enough(levels: Multiscale, working_pixe
 
 
 def test_a_run_reads_the_level_of_the_size_it_was_trained_on() -> None:
-    assert fitting_level(SSTEM, ReadRequest(fit=LevelFit(8, (40, 2, 2)))) == 0
-    assert fitting_level(SSTEM, ReadRequest(fit=LevelFit(8, (40.1, 4, 4)))) == 1
-    assert fitting_level(SSTEM, ReadRequest(fit=LevelFit(8, (30, 5, 5)))) == 2
+    assert fitting_level(SSTEM, ReadRequest(fit=LevelFit(8, ((40, 2, 2),)))) == 0
+    assert fitting_level(SSTEM, ReadRequest(fit=LevelFit(8, ((40.1, 4, 4),)))) == 1
+    assert fitting_level(SSTEM, ReadRequest(fit=LevelFit(8, ((30, 5, 5),)))) == 2
 
 
 def test_without_a_reason_it_is_the_finest() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +12,9 @@ import typer
 from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
 
 if TYPE_CHECKING:
+    from napari_em_autoclass.core.checkpoint import RunFolder
     from napari_em_autoclass.core.volume import Volume
+    from napari_em_autoclass.io.request import LevelFit
 
 __all__ = [
     "AxesOption",
@@ -24,16 +27,17 @@ __all__ = [
     "StackRequest",
     "ThreadsOption",
     "VolumeArgument",
+    "VolumesArgument",
     "VoxelSizeOption",
+    "level_fit",
     "open_grey_values",
     "parse_ids",
 ]
 
-VolumeArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="VOLUME", help="The EM stack: TIFF, OME-TIFF, folder of sections, Zarr, OME-Zarr, HDF5, MRC or NumPy."
-    ),
+_FORMATS = "TIFF, OME-TIFF, folder of sections, Zarr, OME-Zarr, HDF5, MRC or NumPy; or the address of a Zarr store"
+VolumeArgument = Annotated[str, typer.Argument(metavar="VOLUME", help=f"The EM stack: {_FORMATS}.")]
+VolumesArgument = Annotated[
+    list[str], typer.Argument(metavar="VOLUME...", help=f"The EM stack, or several of the same tissue: {_FORMATS}.")
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The run folder that `train` wrote.")]
 
@@ -48,7 +52,10 @@ DatasetOption = Annotated[
     str | None, typer.Option(help="Which array inside HDF5 or Zarr.", metavar="PATH", rich_help_panel=_STACK)
 ]
 LevelOption = Annotated[
-    int | None, typer.Option(help="Which level of a pyramid; 0 is the finest.", min=0, rich_help_panel=_STACK)
+    int | None,
+    typer.Option(
+        help="Which level of a pyramid; 0 is the finest.", show_default="see docs", min=0, rich_help_panel=_STACK
+    ),
 ]
 AxesOption = Annotated[
     str | None,
@@ -67,7 +74,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 
 @dataclass(frozen=True, slots=True)
 class StackRequest:
-    """Which stack to open, and how to understand it; None leaves it to the file."""
+    """Which stack to open, and how to understand it; None leaves it to the file.
+
+    Without a level that one of a pyramid is read which fits `fit`; with a region level 0, whose voxels it counts.
+    """
 
     path: str
     voxel_size_nm: tuple[float, float, float] | None = None
@@ -75,6 +85,7 @@ class StackRequest:
     level: int | None = None
     axes: str | None = None
     roi: str | None = None
+    fit: LevelFit | None = None
 
     def open(self) -> Volume:
         """Return the lazy stack, cut to the region.
@@ -87,10 +98,29 @@ class StackRequest:
         from napari_em_autoclass.core.volume import Box
         from napari_em_autoclass.io.readers import open_volume
 
-        volume = open_volume(
-            self.path, dataset=self.dataset, level=self.level, axes=self.axes, voxel_size_nm=self.voxel_size_nm
-        )
+        fit = self.fit if self.roi is None and self.level is None else None
+        wanted = partial(open_volume, self.path, dataset=self.dataset, axes=self.axes, voxel_size_nm=self.voxel_size_nm)
+        volume = wanted(level=self.level, fit=fit)
+        if fit is not None and volume.source.rstrip("/") != self.path.rstrip("/"):
+            _say_level(volume, wanted(level=0))
         return volume.crop(Box.parse(self.roi, volume.shape_zyx)) if self.roi else volume
+
+
+def level_fit(folder: RunFolder) -> LevelFit:
+    """Return what a level is wanted for by somebody who uses a run: best the one that it was trained on."""
+    from napari_em_autoclass.io.request import LevelFit
+
+    sizes = (folder.volume.voxel_size_nm, *(record.volume.voxel_size_nm for record in folder.more))
+    return LevelFit(folder.settings.working_pixel_nm, sizes)
+
+
+def _say_level(volume: Volume, finest: Volume) -> None:
+    if volume.shape_zyx != finest.shape_zyx:
+        z, y, x = volume.voxel_size_nm
+        text = (
+            f"{volume.name}: reads the level of {z:g} x {y:g} x {x:g} nm, which is fine enough, and works on its grid"
+        )
+        typer.echo(f"{text}; --level 0 reads the finest", err=True)
 
 
 def open_grey_values(path: str) -> Volume:

@@ -21,6 +21,7 @@ from napari_em_autoclass.cli.options import (
     ThreadsOption,
     VolumeArgument,
     VoxelSizeOption,
+    level_fit,
 )
 from napari_em_autoclass.core.errors import InputError
 
@@ -72,7 +73,7 @@ def probe(
     from napari_em_autoclass.core.checkpoint import RunFolder
 
     folder = RunFolder.open(run)
-    stack = StackRequest(str(volume), voxel_size, dataset, level, axes, roi).open()
+    stack = StackRequest(str(volume), voxel_size, dataset, level, axes, roi, level_fit(folder)).open()
     return_large_arrays()
     with using_threads(threads):
         model = model_of(folder, device)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,15 +29,18 @@ from napari_em_autoclass.cli.options import (
     RoiOption,
     StackRequest,
     ThreadsOption,
-    VolumeArgument,
+    VolumesArgument,
     VoxelSizeOption,
 )
+from napari_em_autoclass.cli.several import open_further, refuse_several
 from napari_em_autoclass.cli.signals import calling_on_signals
+from napari_em_autoclass.cli.wishes import Wishes
 from napari_em_autoclass.core.errors import InputError
 
 if TYPE_CHECKING:
     from napari_em_autoclass.core.elsewhere import RemoteTrainer
     from napari_em_autoclass.core.events import RunEnded
+    from napari_em_autoclass.core.further_volumes import Further
     from napari_em_autoclass.core.run_settings import RunSettings
     from napari_em_autoclass.core.trainer import Trainer
     from napari_em_autoclass.core.volume import Volume
@@ -46,77 +48,8 @@ if TYPE_CHECKING:
 __all__ = ["Wishes", "train", "train_into"]
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What the user set on the command line; None where nothing was said."""
-
-    recipe: str | None = None
-    classes: int | None = None
-    steps: int | None = None
-    seconds: float | None = None
-    seed: int | None = None
-    device: str | None = None
-    threads: int | None = None
-    assignments: tuple[str, ...] = ()
-    region: str | None = None
-    skip_sections: str | None = None
-
-    def settings(self) -> RunSettings:
-        """Return the settings of a new run.
-
-        Raises
-        ------
-        InputError
-            If there is no such recipe or setting, or a value is out of bounds.
-        """
-        from napari_em_autoclass.core.run_settings import apply_setting, load_recipe, recipe_names
-
-        settings = load_recipe(self.recipe if self.recipe is not None else recipe_names()[0])
-        for assignment in (*self._named(), *self.assignments):
-            settings = apply_setting(settings, assignment)
-        return settings
-
-    def continued(self, settings: RunSettings) -> RunSettings:
-        """Return the settings of a run that goes on: its own, with a larger budget if one is given.
-
-        Raises
-        ------
-        InputError
-            If anything else is to change.
-        """
-        from napari_em_autoclass.core.run_settings import apply_setting
-
-        fixed = {
-            "--recipe": self.recipe,
-            "--classes": self.classes,
-            "--seed": self.seed,
-            "--set": self.assignments or None,
-            "--region": self.region,
-            "--skip-sections": self.skip_sections,
-        }
-        if changed := [option for option, value in fixed.items() if value is not None]:
-            raise InputError(f"a resumed run keeps its settings; leave out {', '.join(changed)}, or train a new run")
-        for assignment in self._named():
-            settings = apply_setting(settings, assignment)
-        return settings
-
-    def _named(self) -> Iterator[str]:
-        if self.steps is not None and self.seconds is not None:
-            raise InputError("give either --steps or --seconds, not both")
-        paths = {
-            "n_classes": self.classes,
-            "seed": self.seed,
-            "device": self.device,
-            "region": self.region,
-            "training.threads": self.threads,
-            "training.steps": self.steps,
-            "training.seconds": self.seconds,
-        }
-        yield from (f"{path}={value}" for path, value in paths.items() if value is not None)
-
-
 def train(
-    volume: VolumeArgument,
+    volumes: VolumesArgument,
     *,
     out: Annotated[Path, typer.Option(metavar="RUN", help="Folder of the new run, or with --resume of the old one.")],
     classes: Annotated[int | None, typer.Option(help="How many classes to tell apart.", show_default="20")] = None,
@@ -158,7 +91,7 @@ def train(
     keep_going: KeepGoingOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Learn classes from a stack.
+    """Learn classes from a stack, or from several of the same tissue.
 
     The run folder is complete at any time: Ctrl-C keeps what was learned, and --resume goes on from there.
 
@@ -168,33 +101,43 @@ def train(
 
     $ em-autoclass train stack.ome.tif --out my-run --resume --seconds 1200
 
+    $ em-autoclass train first.ome.zarr second.h5:/raw s3://bucket/third.zarr --out my-run
+
     Several GPUs, or nodes, learn together: torchrun --nproc-per-node 2 -m napari_em_autoclass train ...
     """
-    request = StackRequest(volume, voxel_size, dataset, level, axes, roi)
     place = place_of(scheduler, own_process, keep_going)
-    if followed(request):
-        return
+    refuse_several(volumes, is_here=place.kind == "here")
     wishes = Wishes(
         recipe, classes, steps, seconds, seed, device, threads, tuple(assignments or ()), region, skip_sections
     )
+    fit = wishes.level_fit(out, resume=resume)
+    request = StackRequest(volumes[0], voxel_size, dataset, level, axes, roi, fit)
+    if followed(request):
+        return
     settings = _resumed_settings(out, wishes) if resume else _new_settings(out, wishes)
-    stack = request.open()
+    stack, also = request.open(), open_further(volumes[1:], request, skip_sections, resume=resume)
     if not resume:
         settings = _without_damage(settings, stack, skip_sections)
     if place.kind == "here":
         with leading(settings):
-            ended = train_into(out, stack, settings, resume=resume, as_json=as_json)
+            ended = train_into(out, stack, settings, resume=resume, as_json=as_json, also=also)
     else:
         with _no_folder_without_a_run(out), traceback_kept_in(out):
             ended = _follow(open_there(place, request, stack, (settings, out, resume)), out, as_json)
     if not as_json:
-        typer.echo(f"the run is in {out}; next: em-autoclass predict {out} {volume} --out classes.ome.zarr")
+        typer.echo(f"the run is in {out}; next: em-autoclass predict {out} {volumes[0]} --out classes.ome.zarr")
     if ended is not None and ended.reason in ("collapsed", "diverged"):
         raise typer.Exit(1)
 
 
 def train_into(
-    run: Path, stack: Volume, settings: RunSettings, *, resume: bool = False, as_json: bool = False
+    run: Path,
+    stack: Volume,
+    settings: RunSettings,
+    *,
+    resume: bool = False,
+    as_json: bool = False,
+    also: Sequence[Further] = (),
 ) -> RunEnded | None:
     """Train to the end, showing progress, and return the last event.
 
@@ -208,7 +151,7 @@ def train_into(
     with _no_folder_without_a_run(run), traceback_kept_in(run):
         from napari_em_autoclass.core.trainer import Trainer
 
-        trainer = Trainer(stack, settings, run_dir=run, resume=resume)
+        trainer = Trainer(stack, settings, run_dir=run, resume=resume, also=also)
         if trainer.folder is not None and trainer.folder.settings != settings:
             trainer.folder.save_settings(settings)  # a larger budget holds for the next --resume too
         return _follow(trainer, run, as_json)

@@ -26,7 +26,7 @@ def fitting_level(multiscale: Multiscale, request: ReadRequest) -> int:
     if fit is None or request.voxel_size_nm is not None or request.axes is not None or sizes[0] is None:
         return 0
     for level, size in enumerate(sizes):
-        if fit.trained_nm is not None and size is not None and _is_close(size, fit.trained_nm):
+        if size is not None and any(_is_close(size, trained) for trained in fit.trained_nm):
             return level
     gap_nm = max(sizes[0][0], fit.working_pixel_nm)
     found = 0

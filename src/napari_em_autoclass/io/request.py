@@ -26,11 +26,11 @@ class LevelFit:
     Parameters
     ----------
     working_pixel_nm : pixel size at which classes are learned, or were
-    trained_nm : voxel size (z, y, x) of the volume that a run was trained on; a level of that size comes first
+    trained_nm : voxel sizes (z, y, x) of the volumes that a run was trained on; a level of such a size comes first
     """
 
     working_pixel_nm: float
-    trained_nm: tuple[float, float, float] | None = None
+    trained_nm: tuple[tuple[float, float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
