@@ -59,7 +59,7 @@ def torchrun(stack: Path, out: Path, recipe: str, *changes: str, n: int = 2) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", ["neighbour-forecast", "iic", "dinov2"])
+@pytest.mark.parametrize("recipe", ["neighbour-forecast", "dinov2"])
 def test_two_processes_learn_what_one_does(tmp_path: Path, phantom: Phantom, recipe: str) -> None:
     from napari_em_autoclass.core.run_settings import load_recipe
 

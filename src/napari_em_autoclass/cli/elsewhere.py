@@ -16,9 +16,9 @@ from napari_em_autoclass.core.errors import InputError
 
 if TYPE_CHECKING:
     from napari_em_autoclass.core.elsewhere import RemoteTrainer, TrainingInfo
+    from napari_em_autoclass.core.place import Place
     from napari_em_autoclass.core.run_settings import RunSettings
     from napari_em_autoclass.core.volume import Volume
-    from napari_em_autoclass.io.elsewhere import Place
 
 __all__ = [
     "KeepGoingOption",
@@ -65,7 +65,7 @@ def place_of(scheduler: str | None, own_process: bool, keep_going: bool) -> Plac
     InputError
         If the options contradict each other.
     """
-    from napari_em_autoclass.io.elsewhere import Place
+    from napari_em_autoclass.core.place import Place
 
     if scheduler is not None and own_process:
         raise InputError("give either --scheduler or --own-process, not both")

@@ -22,6 +22,7 @@ from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.class_panel import ClassPanel
 from napari_em_autoclass.gui.comparison import ComparedMap
 from napari_em_autoclass.gui.comparison_panel import ComparisonPanel
+from napari_em_autoclass.gui.compute_box import kept_history
 from napari_em_autoclass.gui.decisions import Decisions
 from napari_em_autoclass.gui.export_panel import ExportPanel
 from napari_em_autoclass.gui.fold import Fold, FoldColumn
@@ -225,7 +226,7 @@ class AutoclassDock(QWidget):
             self.folds[self.export_panel].set_summary("the whole volume, the run")
 
     def _begin(self, event: RunStarted) -> None:
-        history = self.decisions.history
+        history = self.decisions.history or kept_history(self.session)
         if history is None or not self.session.is_resumed or history.present.n_classes != event.n_classes:
             history = History.of(ClassMap.fresh(event.n_classes))
         if self._layer is not None and self._layer in self._viewer.layers:

@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import CutTaken, Event, Notice, RunEnded, RunStarted, SnapshotTaken, ViewRequest
+from napari_em_autoclass.core.place import HERE
 from napari_em_autoclass.core.split import Split
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.gaze import Gaze, Seen, View
@@ -72,6 +73,7 @@ class Session(QObject):
         self.region: str | None = None
         self.skip_sections: tuple[int, ...] | None = None
         self.is_resumed = False  # whether the present run goes on with an older one
+        self.place = HERE  # where the next training computes
         self._gaze = Gaze()
         self._stop_comparing: Callable[[], object] = lambda: None
 
@@ -116,12 +118,12 @@ class Session(QObject):
         """
         if self._volume is None or self.is_busy:
             return
-        self.is_resumed = run_dir is None and self.can_go_on(wishes)
-        run_dir = self._run_dir if self.is_resumed else run_dir
+        self.is_resumed = bool(self.place.follows) or (run_dir is None and self.can_go_on(wishes))
+        run_dir = self._run_dir if run_dir is None and self.is_resumed else run_dir
         self._forget_run()
         self._run_dir = run_dir or new_run_dir(self._volume.name)
         self._wishes = wishes
-        order = RunOrder(self._volume, wishes, self._run_dir, self.is_resumed)
+        order = RunOrder(self._volume, wishes, self._run_dir, self.is_resumed, self.place)
         self._worker = TrainingWorker(partial(self._open_run, order))
         self._worker.opened.connect(self._on_opened)
         self._worker.event.connect(self._on_event)

@@ -26,6 +26,7 @@ from napari_em_autoclass.core.events import (
 )
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.advanced import AdvancedSettings
+from napari_em_autoclass.gui.compute_box import ComputeBox
 from napari_em_autoclass.gui.curves import Curves
 from napari_em_autoclass.gui.editors import FloatBox, IntBox
 from napari_em_autoclass.gui.effort import Effort
@@ -81,6 +82,7 @@ class TrainingPanel(QWidget):
         self.sliders = AimSliders()
         self.effort = Effort(session, lambda: self.wishes)
         self.advanced = AdvancedSettings()
+        self.compute_box = ComputeBox(session)
         self._fill()
         self._lay_out()
         folds = (self.aims_fold, self.advanced_fold)
@@ -137,6 +139,7 @@ class TrainingPanel(QWidget):
         self.curves.close_down()
         self.advanced.close_down()
         self.effort.close_down()
+        self.compute_box.close_down()
 
     @property
     def _card(self) -> DockCard:
@@ -182,6 +185,7 @@ class TrainingPanel(QWidget):
         buttons.addWidget(self.speed_label)
         self.aims_fold = Fold("What matters", self.sliders, is_open=False)
         self.advanced_fold = Fold("More settings", self.advanced, is_open=False)
+        self.compute_fold = Fold("Where to compute", self.compute_box, is_open=False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
@@ -189,7 +193,7 @@ class TrainingPanel(QWidget):
         layout.addWidget(self.effort)
         layout.addLayout(buttons)
         layout.addWidget(self.progress_bar)
-        for widget in (self.curves, self.history_bar, self.aims_fold, self.advanced_fold):
+        for widget in (self.curves, self.history_bar, self.aims_fold, self.advanced_fold, self.compute_fold):
             layout.addWidget(widget)
 
     def _connect(self) -> None:
@@ -203,6 +207,7 @@ class TrainingPanel(QWidget):
         self.minutes_box.valueChanged.connect(
             lambda minutes: self.effort.preset_box.show_seconds(round(60 * minutes, 3))
         )
+        self.compute_box.summarised.connect(self.compute_fold.set_summary)
         self.advanced.failed.connect(lambda message: self._session.said.emit(message, True))
         self.advanced_fold.toggled.connect(lambda is_open: self.advanced.show_recipe() if is_open else None)
         self._session.state_changed.connect(self._on_state)
@@ -213,6 +218,7 @@ class TrainingPanel(QWidget):
         self.recipe_box.setToolTip(f"<qt>{card.card.about}</qt>")
         self.sliders.set_recipe(card.weights)
         self.aims_fold.setVisible(bool(card.weights))
+        self.effort.forget_estimate()
         self.minutes_box.setEnabled(card.seconds is not None)
         self.advanced.set_recipe(card.name, self.effort.preset_box.assignments, load=self.advanced_fold.is_open)
         self._name_learn()

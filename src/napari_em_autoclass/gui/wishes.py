@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from napari_em_autoclass.core.place import HERE, Place
 from napari_em_autoclass.core.recipe import DEFAULT_RECIPE
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.gaze import Seen, View
@@ -61,6 +62,7 @@ class RunOrder:
     wishes: Wishes
     run_dir: Path
     resume: bool = False
+    place: Place = HERE
 
 
 def _fixed_settings(wishes: Wishes) -> tuple[RunSettings, list[str]]:
@@ -130,14 +132,38 @@ def with_live_parts(settings: RunSettings, edited: RunSettings) -> RunSettings:
 
 def open_trainer(order: RunOrder) -> Run:
     """Return the trainer of a run, ready for `events`; slow, since it imports torch."""
-    from napari_em_autoclass.core.trainer import Trainer
-
+    if order.place.follows:
+        return _followed(order)
     settings = _continued(order) if order.resume else settings_of(order.wishes)
     if not order.resume and order.wishes.skip_sections is None:
         from napari_em_autoclass.core.damage import find_damage
 
         settings = settings.replace(skip_sections=find_damage(order.volume).sections)
+    if order.place.kind != "here":
+        from napari_em_autoclass.io.elsewhere import RunRequest, open_elsewhere
+
+        return open_elsewhere(order.place, order.volume, RunRequest(settings, order.run_dir, order.resume))
+    from napari_em_autoclass.core.trainer import Trainer
+
     return Trainer(order.volume, settings, run_dir=order.run_dir, resume=order.resume)
+
+
+def _followed(order: RunOrder) -> Run:
+    """Return what follows a training that runs at the order's place already.
+
+    Raises
+    ------
+    InputError
+        If it is over, or learns from another stack.
+    """
+    from napari_em_autoclass.core.model import fingerprint
+    from napari_em_autoclass.io.elsewhere import attach
+
+    trainer = attach(order.place.address, order.place.follows, order.run_dir)
+    if trainer.fingerprint != fingerprint(order.volume):
+        trainer.close()
+        raise InputError("that training learns from another stack; choose it above, then reconnect")
+    return trainer
 
 
 def _continued(order: RunOrder) -> RunSettings:

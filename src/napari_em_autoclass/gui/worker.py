@@ -69,8 +69,10 @@ class TrainingWorker(WorkerBase):  # type: ignore[misc]
     def quit(self) -> None:
         """End within a step, also while paused, when the trainer yields nothing that could be interrupted."""
         super().quit()
-        if self._run_in_thread is not None:
-            self._run_in_thread.stop()
+        run = self._run_in_thread
+        if run is not None:
+            # A training on a cluster may go on when the dock closes.
+            getattr(run, "leave", run.stop)()
 
 
 class TaskWorker(WorkerBase):  # type: ignore[misc]

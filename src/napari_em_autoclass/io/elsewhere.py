@@ -1,13 +1,14 @@
-"""Where to train, as the user says it, and the trainer that does so there."""
+"""The trainer that trains a stack at another place."""
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.place import Place
 from napari_em_autoclass.io.reference import by_path, by_value
 
 if TYPE_CHECKING:
@@ -18,22 +19,7 @@ if TYPE_CHECKING:
     from napari_em_autoclass.core.run_settings import RunSettings
     from napari_em_autoclass.core.volume import Volume
 
-__all__ = ["HERE", "Place", "RunRequest", "attach", "open_elsewhere", "running_at"]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where to train: in this process, in one of its own on this computer, or on a Dask cluster at `address`.
-
-    `keeps_going` lets a training on a cluster go on when nobody listens any more.
-    """
-
-    kind: Literal["here", "own process", "cluster"] = "here"
-    address: str = ""
-    keeps_going: bool = False
-
-
-HERE = Place()
+__all__ = ["RunRequest", "attach", "open_elsewhere", "running_at"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,14 @@ from napari_em_autoclass.core.elsewhere.file_transfer import write_files
 from napari_em_autoclass.core.elsewhere.order import Order
 from napari_em_autoclass.core.elsewhere.placing import Placed, place, sees_folder
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.core.events import CheckpointSaved, Event, Notice, RunEnded, ViewRequest
+from napari_em_autoclass.core.events import (
+    CheckpointSaved,
+    CutRequest,
+    Event,
+    Notice,
+    RunEnded,
+    ViewRequest,
+)
 from napari_em_autoclass.core.run_settings import RunSettings, refuse_fixed_changes
 
 if TYPE_CHECKING:
@@ -55,7 +62,7 @@ class RemoteTrainer:
         self.run_id, self.run_dir = order.run_id, Path(order.run_dir)
         self._cluster, self._order, self._by_value = cluster, order, by_value
         self._settings, self._is_paused = order.settings, False
-        self._view: ViewRequest | None = None
+        self._view: ViewRequest | CutRequest | None = None
         self._runs_on: str | None = None
         self._is_left = self._is_stopped = False
         self._wishes: dict[str, Any] = {}
@@ -81,6 +88,11 @@ class RemoteTrainer:
         return trainer
 
     @property
+    def fingerprint(self) -> str:
+        """Of the stack that is learned from."""
+        return self._order.fingerprint
+
+    @property
     def settings(self) -> RunSettings:
         """Settings of the run; terms, views and training may be replaced, whole, while it goes on."""
         return self._settings
@@ -92,12 +104,12 @@ class RemoteTrainer:
         self._wish("settings", settings)
 
     @property
-    def view(self) -> ViewRequest | None:
+    def view(self) -> ViewRequest | CutRequest | None:
         """What somebody looks at."""
         return self._view
 
     @view.setter
-    def view(self, view: ViewRequest | None) -> None:
+    def view(self, view: ViewRequest | CutRequest | None) -> None:
         self._view = view
         self._wish("view", view)
 
@@ -121,6 +133,10 @@ class RemoteTrainer:
         self._is_left = True
         if not self._order.keeps_going:
             self.stop()
+
+    def close(self) -> None:
+        """Hang up without events."""
+        self._cluster.close()
 
     def events(self) -> Generator[Event, None, None]:
         """Train there, and say here what happens; closing the generator leaves the training, see `leave`.
