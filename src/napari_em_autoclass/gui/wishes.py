@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.place import HERE, Place
 from napari_em_autoclass.core.recipe import DEFAULT_RECIPE
 from napari_em_autoclass.core.volume import Volume

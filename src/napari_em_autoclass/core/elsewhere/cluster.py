@@ -78,11 +78,11 @@ class Cluster:
                     asked.exception(timeout=_LOOK_EVERY_S)
                 if not asked.done() and worker not in self.workers():
                     # It can't be called off: Dask goes on trying to reach the worker for half a minute.
-                    raise WorkerLost(f"the worker {worker} of {self.name} is gone")
+                    raise self._lost(worker)
             if not isinstance(asked.exception(), OSError | KeyError | ValueError):
                 return asked.result()[worker]
             if worker not in self.workers():
-                raise WorkerLost(f"the worker {worker} of {self.name} is gone") from asked.exception()
+                raise self._lost(worker) from asked.exception()
         raise WorkerLost(f"the worker {worker} of {self.name} does not answer") from asked.exception()
 
     def choose_worker(self, device: str) -> tuple[str, dict[str, float]]:
@@ -126,6 +126,11 @@ class Cluster:
             with contextlib.suppress(Exception):  # what is gone already need not be closed
                 close()
         self.closing.clear()
+
+    def _lost(self, worker: str) -> WorkerLost:
+        if self.is_own:
+            return WorkerLost("the process that was learning died (a crash, or too little memory)")
+        return WorkerLost(f"the worker {worker} of {self.name} is gone")
 
     def _refuse_other_versions(self, worker: str) -> None:
         ours = worker_side.version()
