@@ -11,6 +11,8 @@ import pytest
 
 from napari_em_autoclass.core.events import (
     CheckpointSaved,
+    CutRequest,
+    CutTaken,
     Event,
     RunEnded,
     RunStarted,
@@ -33,7 +35,7 @@ class FakeRun:
         self.order = order
         self.run_id = f"run-{id(self)}"
         self.settings: Any = None
-        self.view: ViewRequest | None = None
+        self.view: ViewRequest | CutRequest | None = None
         self.is_paused = False
         self.n_steps, self.endless = n_steps, endless
         self.stopped = self.closed = self.begun = False
@@ -49,6 +51,17 @@ class FakeRun:
         terms = (("forecast", 5.0 / (number + 1)), ("balance", 0.1))
         usage = (0.4, 0.3, 0.2, 0.1)
         return StepDone(self.run_id, number, number / 100, 0.1 * number, terms, 1.0, effective, usage)
+
+    def seen(self, view: ViewRequest | CutRequest, step: int = 0) -> SnapshotTaken | CutTaken:
+        """Answer a section at once, a cut in all its sections but the last."""
+        if isinstance(view, ViewRequest):
+            return self.snapshot(view, step)
+        sections = tuple(range(view.z0, max(view.z1 - 1, view.z0 + 1)))
+        strips = np.ones((len(sections), view.y1 - view.y0, view.x1 - view.x0), np.uint8)
+        classes = strips * (1 + np.array(sections, np.uint8)[:, None, None] % K)
+        probs = tuple((i, strips * (100 + i)) for i in view.prob_classes)
+        corner = (view.y0, view.x0)
+        return CutTaken(self.run_id, step, "learning", view, sections, corner, classes, strips * 200, probs, True)
 
     def snapshot(self, view: ViewRequest, step: int = 0) -> SnapshotTaken:
         shape = (view.y1 - view.y0, view.x1 - view.x0)
@@ -76,7 +89,7 @@ class FakeRun:
                 raise self.failure
             if self.view != shown and self.view is not None:
                 shown = self.view
-                yield self.snapshot(shown, number)
+                yield self.seen(shown, number)
             if self.is_paused:
                 time.sleep(0.002)
                 continue
@@ -85,7 +98,7 @@ class FakeRun:
             if self.endless:
                 time.sleep(0.002)  # a real step takes time too, and the event queue must not fill up
         if self.view is not None:
-            yield self.snapshot(self.view, number)
+            yield self.seen(self.view, number)
         yield self.ended("stopped" if self.stopped else "finished")
 
 
@@ -118,8 +131,8 @@ def make_session(qtbot: Any, runs: list[FakeRun]) -> Iterator[Callable[..., Sess
             runs.append(FakeRun(order, **options))
             return runs[-1]
 
-        def open_view(run_dir: Path, volume: Volume) -> Callable[[ViewRequest], SnapshotTaken]:
-            return lambda view: FakeRun().snapshot(view, 99)
+        def open_view(run_dir: Path, volume: Volume) -> Callable[[ViewRequest | CutRequest], SnapshotTaken | CutTaken]:
+            return lambda view: FakeRun().seen(view, 99)
 
         made.append(Session(open_run, open_view))
         return made[-1]

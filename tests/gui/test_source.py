@@ -14,6 +14,7 @@ from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
 from napari_em_autoclass.gui.source import (
     OURS,
     parse_voxel_size,
+    shape_of,
     stack_layers,
     transform_of,
     volume_of,
@@ -104,3 +105,14 @@ def test_the_transform_makes_another_layer_lie_on_the_first() -> None:
     twin = image(**transform_of(layer))
     np.testing.assert_allclose(twin.data_to_world((1, 2, 3)), layer.data_to_world((1, 2, 3)))
     assert twin.units == layer.units
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_of_more_axes_one_index_is_the_stack(lazy: bool) -> None:
+    data = np.random.default_rng(0).integers(0, 255, (3, 2, 4, 5, 6), dtype=np.uint8)
+    layer = Image(dask.array.from_array(data, chunks=(1, 1, 2, 5, 6)) if lazy else data, name="film")
+    assert shape_of(layer) == ((3, 2), (4, 5, 6))
+    volume = volume_of(layer, (50, 4, 4), (2, 1), "time point 2, channel 1")
+    assert (volume.shape_zyx, volume.dtype) == ((4, 5, 6), np.uint8)
+    np.testing.assert_array_equal(volume.section(3), data[2, 1, 3])
+    assert volume.name == "film (time point 2, channel 1)"

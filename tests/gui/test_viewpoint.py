@@ -11,7 +11,7 @@ from napari.layers import Image
 
 from napari_em_autoclass.core.events import CutRequest, ViewRequest
 from napari_em_autoclass.gui.live_map import LiveMap
-from napari_em_autoclass.gui.viewpoint import FULL_SECTION_PX, ViewFollower, go_to, view_of
+from napari_em_autoclass.gui.viewpoint import FULL_SECTION_PX, ViewFollower, go_to, show_leading, view_of
 
 
 @pytest.fixture
@@ -151,3 +151,10 @@ def test_a_follower_asks_anew_for_each_row_of_a_cut(qtbot: Any, viewer: ViewerMo
     follower.look()
     assert len(seen) == count
     follower.close()
+
+
+def test_another_time_can_be_shown_and_the_place_stays(viewer: ViewerModel) -> None:
+    layer = viewer.add_image(np.zeros((4, 9, 20, 30), np.uint8), scale=(10, 50, 4, 4))
+    viewer.dims.set_point([0, 1], [10, 150])
+    show_leading(layer, viewer, (3,))
+    assert tuple(viewer.dims.point)[:2] == (30, 150)

@@ -167,6 +167,7 @@ class AutoclassDock(QWidget):
         self.decisions.changed.connect(self._on_decided)
         self.decisions.previewed.connect(self.layers.preview)
         self.stack_panel.chosen.connect(self._on_chosen)
+        self.stack_panel.moved.connect(self._on_moved)
         self.stack_panel.path_chosen.connect(self.open_path)
         self.training_panel.effort.loaded.connect(self.stack_panel.set_up.load)
         self.stack_panel.set_up.summarised.connect(self.folds[self.stack_panel].set_summary)
@@ -192,8 +193,15 @@ class AutoclassDock(QWidget):
     def _on_chosen(self, layer: Image | None, volume: Volume | None) -> None:
         self._layer = layer
         self.session.use(volume)
-        self.follower.follow(layer if volume is not None else None)
+        self.follower.follow(layer if volume is not None else None, self.stack_panel.leading)
         self.folds[self.stack_panel].set_open(volume is None)
+
+    def _on_moved(self, volume: Volume) -> None:
+        class_map = self.decisions.class_map
+        if self.session.move(volume) and class_map is not None and self._layer is not None:
+            self.layers.show(self._layer, class_map, self.stack_panel.leading)
+            self._on_decided(class_map)
+        self.follower.follow(self._layer, self.stack_panel.leading)
 
     def _on_volume(self, volume: Volume | None) -> None:
         self.header.show_volume(volume)
@@ -230,7 +238,7 @@ class AutoclassDock(QWidget):
         if history is None or not self.session.is_resumed or history.present.n_classes != event.n_classes:
             history = History.of(ClassMap.fresh(event.n_classes))
         if self._layer is not None and self._layer in self._viewer.layers:
-            self.layers.show(self._layer, history.present)
+            self.layers.show(self._layer, history.present, self.stack_panel.leading)
         self.decisions.begin(history)
 
     def _on_decided(self, class_map: ClassMap) -> None:
@@ -263,7 +271,7 @@ class AutoclassDock(QWidget):
 
     def _on_compared(self, compared: ComparedMap) -> None:
         if self._layer is not None and self._layer in self._viewer.layers:
-            self.compared_layer.show(self._layer, compared)
+            self.compared_layer.show(self._layer, compared, self.stack_panel.leading)
 
     def _on_kept(self, snapshot: SnapshotTaken, name: str) -> None:
         class_map = self.decisions.class_map

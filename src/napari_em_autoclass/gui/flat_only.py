@@ -1,4 +1,8 @@
-"""Keeps layers that are known section by section out of the 3D view, where a large one would be uploaded whole."""
+"""Keeps layers that are known section by section out of the 3D view, where a large one would be uploaded whole.
+
+napari slices all layers for the new view before any plugin hears of it: what it gets of a large map then is one empty
+voxel (`LiveMap`).  Such a layer must not stay visible, since napari would look for a value outside that voxel.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +32,7 @@ class FlatOnly:
         self._viewer, self._changed = viewer, changed
         self._watched: dict[Layer, Callable[[Any], None]] = {}
         self._hidden: list[Layer] = []
-        # Before napari slices the layers for the new view.
-        viewer.dims.events.ndisplay.connect(self._on_ndisplay, position="first")
+        viewer.dims.events.ndisplay.connect(self._on_ndisplay)
 
     def watch(self, layer: Layer) -> None:
         """Keep a layer out of the 3D view from now on, if it is large."""

@@ -75,6 +75,7 @@ class Session(QObject):
         self.is_resumed = False  # whether the present run goes on with an older one
         self.place = HERE  # where the next training computes
         self._gaze = Gaze()
+        self._why = ""
         self._stop_comparing: Callable[[], object] = lambda: None
 
     @property
@@ -122,7 +123,7 @@ class Session(QObject):
         run_dir = self._run_dir if run_dir is None and self.is_resumed else run_dir
         self._forget_run()
         self._run_dir = run_dir or new_run_dir(self._volume.name)
-        self._wishes = wishes
+        self._wishes, self._why = wishes, ""
         order = RunOrder(self._volume, wishes, self._run_dir, self.is_resumed, self.place)
         self._worker = TrainingWorker(partial(self._open_run, order))
         self._worker.opened.connect(self._on_opened)
@@ -146,6 +147,14 @@ class Session(QObject):
         self._run_dir, self._wishes, self.is_resumed = run_dir, wishes, True
         self._answer_from_run()
         self.state_changed.emit(self._state)  # what can be done now has changed
+
+    def move(self, volume: Volume) -> bool:
+        """Look at another time point of the stack; return whether the classes of the last run are shown on it."""
+        run_dir = self._run_dir if self._has_weights() else None
+        self.use(volume)
+        if run_dir is not None:
+            self.take_up(run_dir, None)
+        return run_dir is not None
 
     def can_go_on(self, wishes: Wishes) -> bool:
         """Return whether the next start would go on with the last run: same stack, recipe, classes and settings."""
@@ -178,13 +187,14 @@ class Session(QObject):
         if self._state is RunState.COMPARING:
             self._turn(RunState.IDLE)
 
-    def stop(self) -> None:
-        """End the training after this step; what was learned is kept."""
+    def stop(self, why: str = "") -> None:
+        """End the training after this step; what was learned is kept.  `why` is said in place of the usual words."""
         if not self.is_busy:
             return
         if self._state is RunState.COMPARING:
             self._stop_comparing()
             return
+        self._why = why
         self._turn(RunState.STOPPING)
         if self._run is not None:
             self._run.stop()
@@ -259,7 +269,8 @@ class Session(QObject):
         if isinstance(event, Notice):
             self.said.emit(event.message, False)
         if isinstance(event, RunEnded):
-            self.said.emit(END_SENTENCES[event.reason], event.reason == "collapsed")
+            self.said.emit(self._why or END_SENTENCES[event.reason], event.reason == "collapsed")
+            self._why = ""
         self.happened.emit(event)
 
     def _on_previewed(self, seen: Seen) -> None:

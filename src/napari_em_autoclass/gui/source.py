@@ -6,6 +6,7 @@ Nothing here reads pixels or changes a layer.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from napari.layers import Image, Layer
@@ -15,6 +16,7 @@ from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
 from napari_em_autoclass.core.volume import Volume
 
 __all__ = [
+    "finest",
     "parse_voxel_size",
     "shape_of",
     "stack_layers",
@@ -44,8 +46,20 @@ def voxel_size_of(layer: Layer) -> tuple[float, float, float] | None:
     return (sizes[0], sizes[1], sizes[2]) if len(sizes) == 3 else None
 
 
-def volume_of(layer: Image, voxel_size_nm: tuple[float, float, float] | None = None) -> Volume:
+def volume_of(
+    layer: Image,
+    voxel_size_nm: tuple[float, float, float] | None = None,
+    leading: tuple[int, ...] = (),
+    where: str = "",
+) -> Volume:
     """Return the layer's data as a lazy Volume, of a multiscale layer the finest level.
+
+    Parameters
+    ----------
+    layer : the stack
+    voxel_size_nm : (z, y, x); None takes that of the layer
+    leading : index into the axes before the last three, such as time
+    where : the same in words, for name and provenance
 
     Raises
     ------
@@ -55,10 +69,12 @@ def volume_of(layer: Image, voxel_size_nm: tuple[float, float, float] | None = N
         If the data have not three axes (Z, Y, X) or are not grey values.
     """
     size = voxel_size_nm or voxel_size_of(layer)
-    data = layer.data[0] if layer.multiscale else layer.data
-    name = str(layer.name)
+    data = finest(layer)
+    if leading:
+        data = _Picked(data, leading)
+    name = f"{layer.name} ({where})" if where else str(layer.name)
     path = layer.metadata.get(SOURCE) or getattr(layer.source, "path", None)
-    source = str(path or f"napari layer {name}")
+    source = str(path or f"napari layer {layer.name}") + (f", {where}" if where else "")
     # Axes first: asking for the voxel size of a stack that can't be used anyway would be a waste of the user's time.
     Volume(data, (1.0, 1.0, 1.0), name, source)
     if size is None:
@@ -92,9 +108,14 @@ def voxel_size_text(voxel_size_nm: tuple[float, float, float]) -> str:
     return f"{z} nm" if z == y == x else f"{z} × {y} × {x} nm"
 
 
+def finest(layer: Layer) -> Any:
+    """Return a layer's data, of a multiscale layer the finest level."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
 def shape_of(layer: Layer) -> tuple[tuple[int, ...], tuple[int, int, int]]:
     """Return the lengths of a layer's leading axes, such as time, and of its last three; of a multiscale the finest."""
-    lengths = tuple(int(n) for n in (layer.data[0] if layer.multiscale else layer.data).shape)
+    lengths = tuple(int(n) for n in finest(layer).shape)
     z, y, x = lengths[-3:]
     return lengths[:-3], (z, y, x)
 
@@ -110,6 +131,25 @@ def transform_of(layer: Layer) -> dict[str, Any]:
         "units": tuple(layer.units),
         "axis_labels": tuple(layer.axis_labels),
     }
+
+
+@dataclass(frozen=True)
+class _Picked:
+    """The lazy (Z, Y, X) part of an array with axes before these."""
+
+    data: Any
+    leading: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(int(n) for n in self.data.shape[len(self.leading) :])
+
+    @property
+    def dtype(self) -> Any:
+        return self.data.dtype
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.data[(*self.leading, *(key if isinstance(key, tuple) else (key,)))]
 
 
 def _nm_per(unit: Any) -> float | None:

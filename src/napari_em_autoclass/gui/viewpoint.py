@@ -11,8 +11,9 @@ from napari.viewer import Viewer
 from superqt.utils import qthrottled
 
 from napari_em_autoclass.core.events import CutRequest, ViewRequest
+from napari_em_autoclass.gui.source import shape_of
 
-__all__ = ["FULL_SECTION_PX", "ViewFollower", "go_to", "in_units_of", "view_of"]
+__all__ = ["FULL_SECTION_PX", "ViewFollower", "go_to", "in_units_of", "show_leading", "view_of"]
 
 FULL_SECTION_PX = 2048**2  # larger sections, and cuts, are classified only where they are visible
 _MARGIN = 0.1  # of the visible region on each side, so that small moves of the camera need no new answer
@@ -84,7 +85,8 @@ def view_of(viewer: Viewer, layer: Layer, leading: tuple[int, ...] = ()) -> View
     point = np.round(layer.world_to_data(in_units_of(layer, viewer, viewer.dims.point)))
     if tuple(int(i) for i in point[:n_leading]) != leading:
         return None
-    shape = tuple(int(n) for n in (layer.data[0] if layer.multiscale else layer.data).shape)
+    lengths, in_stack = shape_of(layer)
+    shape = (*lengths, *in_stack)
     across = ({0, 1, 2} - {axis - n_leading for axis in shown}).pop()
     at = int(np.clip(point[n_leading + across], 0, shape[n_leading + across] - 1))
     bounds = [(at, at + 1)] * 3
@@ -115,6 +117,15 @@ def go_to(layer: Layer, viewer: Viewer, place: Sequence[int]) -> None:
     camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
     in_picture = [float(world[axis - n + layer.ndim]) for axis in viewer.dims.displayed]
     camera.center = tuple([0.0, *in_picture][-3:])
+
+
+def show_leading(layer: Layer, viewer: Viewer, leading: tuple[int, ...]) -> None:
+    """Show `layer` at an index of its axes before the last three, such as time; the place in the stack stays."""
+    here = layer.world_to_data(in_units_of(layer, viewer, viewer.dims.point))
+    world = np.asarray(layer.data_to_world((*leading, *here[len(leading) :])), float) / _factors(layer, viewer)
+    first = viewer.dims.ndim - layer.ndim
+    for axis in range(len(leading)):
+        viewer.dims.set_point(first + axis, float(world[axis]))
 
 
 def _factors(layer: Layer, viewer: Viewer) -> np.ndarray[Any, Any]:
