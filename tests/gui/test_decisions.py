@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from napari_em_autoclass.core.class_file import ChangedElsewhere
 from napari_em_autoclass.core.class_map import ClassMap, History
+from napari_em_autoclass.gui import decisions as module
 from napari_em_autoclass.gui.decisions import Decisions
 
 
@@ -89,3 +93,70 @@ def test_before_the_first_run_there_is_nothing_to_preview(qtbot: Any) -> None:
     decisions = Decisions(lambda history: None)
     decisions.preview(ClassMap.fresh(4))
     assert decisions.shown is None
+
+
+# --- a disk that refuses, and another program that edits too ---------------------------------------------------------
+
+
+class Disk:
+    """Saves as a run folder does; `fails` is what it raises instead."""
+
+    def __init__(self) -> None:
+        self.kept: list[History] = []
+        self.fails: Exception | None = None
+
+    def save(self, history: History) -> History:
+        if self.fails is not None:
+            error, self.fails = self.fails, None if isinstance(self.fails, ChangedElsewhere) else self.fails
+            raise error
+        self.kept.append(replace(history, revision=len(self.kept) + 1))
+        return self.kept[-1]
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+@pytest.fixture
+def kept(qtbot: Any, disk: Disk, monkeypatch: pytest.MonkeyPatch) -> Decisions:
+    monkeypatch.setattr(module, "_AGAIN_AFTER_MS", 10)
+    made = Decisions(disk.save)
+    made.begin(History.of(ClassMap.fresh(4)))
+    yield made
+    made.close()
+
+
+def test_the_revision_on_disk_is_that_of_the_next_save(kept: Decisions) -> None:
+    for name in ("a", "b"):
+        kept.do(kept.class_map.rename(1, name))
+        kept.save_now()
+    assert kept.history.revision == 2
+
+
+def test_an_edit_that_could_not_be_saved_is_tried_again_and_said_once(qtbot: Any, kept: Decisions, disk: Disk) -> None:
+    told: list[tuple[str, bool]] = []
+    kept.said.connect(lambda *said: told.append(said))
+    disk.fails = OSError(28, "No space left on device")
+    kept.do(kept.class_map.rename(1, "axon"))
+    kept.save_now()
+    qtbot.wait(60)  # some tries later
+    disk.fails = None
+    qtbot.waitUntil(lambda: len(disk.kept) == 1, timeout=5000)
+    assert disk.kept[0].present.name_of(1) == "axon"
+    message = "Names and merges are not saved: [Errno 28] No space left on device. It is tried again and again."
+    assert told == [(message, True)]
+
+
+def test_what_another_program_decided_is_one_undo_away(qtbot: Any, kept: Decisions, disk: Disk) -> None:
+    fresh = History.of(ClassMap.fresh(4))
+    theirs = replace(fresh.do(fresh.present.rename(2, "theirs")), revision=7)
+    disk.fails = ChangedElsewhere(Path("run"), theirs)
+    kept.do(kept.class_map.rename(1, "mine"))
+    with qtbot.waitSignal(kept.said, check_params_cb=lambda text, is_error: "back by Undo" in text and not is_error):
+        kept.save_now()
+    assert disk.kept[-1].present.name_of(1) == "mine"
+    kept.undo()
+    assert kept.class_map.name_of(2) == "theirs"
+    kept.save_now()
+    assert disk.kept[-1].present.name_of(2) == "theirs"

@@ -5,7 +5,6 @@ It joins what the session says to the panels and the layers; it holds no numbers
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from pathlib import Path
 
@@ -42,7 +41,6 @@ from napari_em_autoclass.gui.worker import TrainingWorker
 
 __all__ = ["PANELS", "AutoclassDock"]
 
-_log = logging.getLogger(__name__)
 
 PANELS = (StackPanel, TrainingPanel, ClassPanel, TeachPanel, ExportPanel, ComparisonPanel)
 _Panel = StackPanel | TrainingPanel | ClassPanel | TeachPanel | ExportPanel | ComparisonPanel
@@ -164,6 +162,7 @@ class AutoclassDock(QWidget):
         self.session.happened.connect(self._on_event)
         self.session.state_changed.connect(self._on_state)
         self.session.volume_changed.connect(self._on_volume)
+        self.decisions.said.connect(self._say)
         self.decisions.changed.connect(self._on_decided)
         self.decisions.previewed.connect(self.layers.preview)
         self.stack_panel.chosen.connect(self._on_chosen)
@@ -280,17 +279,16 @@ class AutoclassDock(QWidget):
             kept = ComparedMap(name, view.z, (view.y0, view.x0), snapshot.classes, class_map.n_classes)
             ComparedLayer(self._viewer).show(self._layer, kept)
 
-    def _save_history(self, history: History) -> None:
+    def _save_history(self, history: History) -> History | None:
         run_dir: Path | None = self.session.run_dir
-        if run_dir is None or not (run_dir / "run.json").exists():
-            return
+        if run_dir is None or not (history.revision or (run_dir / "run.json").exists()):
+            return None
         from napari_em_autoclass.core.checkpoint import RunFolder
 
-        try:
-            RunFolder.open(run_dir).save_history(history)
-        except (InputError, OSError) as error:
-            _log.error("names and merges could not be saved", exc_info=error)
-            self._say(f"Names and merges could not be saved: {error}", True)
+        folder = RunFolder.open(run_dir)
+        if mended := folder.mend_history():
+            self._say(mended, True)
+        return folder.save_history(history)
 
 
 def _quit_all(workers: list[TrainingWorker], _: object = None) -> None:
