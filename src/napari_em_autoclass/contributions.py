@@ -155,6 +155,9 @@ def _read_map(path: str) -> list[LayerData]:
     attributes: dict[str, Any] = {"name": Path(path).name.split(".")[0], "metadata": {_KEY: {"names": info.names}}}
     if info.voxel_size_nm is not None:
         attributes |= {"scale": info.voxel_size_nm, "units": ("nm",) * 3}
+        # Of a part of a stack: it lies where it was cut out.
+        corner = info.provenance.get("corner_zyx", (0, 0, 0))
+        attributes["translate"] = tuple(n * nm for n, nm in zip(corner, info.voxel_size_nm, strict=True))
     if info.colors:
         attributes["colormap"] = {None: _TRANSPARENT, 0: _TRANSPARENT, **info.colors}
     return [(data, attributes, "labels")]

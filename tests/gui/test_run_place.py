@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from napari_em_autoclass.gui.run_place import new_run_dir, runs_folder
+import pytest
+
+from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.run_lock import LOCK_NAME
+from napari_em_autoclass.gui.run_place import copy_run, new_run_dir, region_of, runs_folder
 
 NOW = datetime(2026, 5, 4, 3, 2, 1)
 
@@ -28,3 +33,26 @@ def test_two_runs_in_one_second_get_two_folders(qapp: Any) -> None:
 def test_names_that_are_no_folder_names_are_made_so(qapp: Any) -> None:
     assert new_run_dir("../a b/ç:*?", NOW).parent == runs_folder()
     assert new_run_dir("", NOW).name.startswith("stack-")
+
+
+def test_the_part_learned_from_is_read_from_the_run(tmp_path: Path) -> None:
+    assert region_of(None) is None
+    assert region_of(tmp_path) is None
+    contents = ("{", '{"settings": {"region": null}}', '{"settings": {"region": "0:1"}}')
+    for content, region in zip(contents, (None, None, "0:1"), strict=True):
+        (tmp_path / "run.json").write_text(content)
+        assert region_of(tmp_path) == region
+
+
+def test_a_run_is_copied_as_a_whole_without_what_its_writer_needs(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "snapshot").mkdir(parents=True)
+    for name in ("run.json", LOCK_NAME, "snapshot/latest.npz", ".run.json.partial-12"):
+        (run / name).touch()
+    copy_run(run, tmp_path / "copy")
+    copied = {at.relative_to(tmp_path / "copy").as_posix() for at in (tmp_path / "copy").rglob("*")}
+    assert copied == {"run.json", "snapshot", "snapshot/latest.npz"}
+    with pytest.raises(InputError, match="exists already"):
+        copy_run(run, tmp_path / "copy")
+    with pytest.raises(InputError, match="does not exist"):
+        copy_run(run, tmp_path / "gone" / "copy")

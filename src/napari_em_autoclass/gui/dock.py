@@ -176,6 +176,7 @@ class AutoclassDock(QWidget):
         self.picker.pointed.connect(self.map_line.set_pointed)
         self.map_line.show_wanted.connect(self.layers.bring_back)
         self.class_panel.surveyor.surveyed.connect(lambda _: self._describe())
+        self.class_panel.surveyor.surveyed.connect(lambda found: self.export_panel.set_statistics(found.statistics))
         self.comparison_panel.map_wanted.connect(self._on_compared)
         self.training_panel.history_bar.wanted.connect(self.layers.put)
         self.training_panel.history_bar.kept.connect(self._on_kept)

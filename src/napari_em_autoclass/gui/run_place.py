@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 from datetime import datetime
 from pathlib import Path
 
 from qtpy.QtCore import QStandardPaths
 
-__all__ = ["new_run_dir", "runs_folder"]
+from napari_em_autoclass.core.run_lock import LOCK_NAME
+
+__all__ = ["copy_run", "new_run_dir", "region_of", "runs_folder"]
 
 
 def runs_folder() -> Path:
@@ -27,3 +31,28 @@ def new_run_dir(stack_name: str, now: datetime | None = None) -> Path:
         folder = folder.with_name(f"{plain}-{at}-{count}")
         count += 1
     return folder
+
+
+def copy_run(run_dir: Path, to: Path) -> None:
+    """Copy a run folder as a whole, or not at all.
+
+    Raises
+    ------
+    InputError
+        If there is something at `to`, or it can't be written.
+    """
+    from napari_em_autoclass.io.output import new_output
+
+    with new_output(to) as partial:
+        # Without what only whoever learns there needs.
+        shutil.copytree(run_dir, partial, ignore=shutil.ignore_patterns(LOCK_NAME, ".*.partial*"))
+
+
+def region_of(run_dir: Path | None) -> str | None:
+    """Return the box ``z0:z1,y0:y1,x0:x1`` that a run learned from, None if it was all of the stack."""
+    try:
+        content = json.loads((run_dir / "run.json").read_text(encoding="utf-8")) if run_dir is not None else {}
+        region = content["settings"]["region"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(region) if region else None

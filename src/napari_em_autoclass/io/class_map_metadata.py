@@ -26,7 +26,7 @@ def probability_attributes(target: ClassMapTarget) -> dict[str, Any]:
     multiscale = {
         "name": f"{target.name} probabilities",
         "axes": axes,
-        "datasets": [{"path": "0", "coordinateTransformations": [scale]}],
+        "datasets": [{"path": "0", "coordinateTransformations": [scale, *_corner(target)]}],
     }
     # 255 is a probability of 1; channel i belongs to class i + 1.
     project = {**_project(target), "probability_of_255": 1.0, "class_of_channel": list(range(1, target.n_classes + 1))}
@@ -42,12 +42,19 @@ def _multiscale(target: ClassMapTarget, levels: list[tuple[int, int, int]]) -> d
     for index, factors in enumerate(levels):
         scale = [size * f for size, f in zip(target.voxel_size_nm, factors, strict=True)]
         # The centre of a coarse voxel is the centre of the voxels it stands for.
-        shift = [size * (f - 1) / 2 for size, f in zip(target.voxel_size_nm, factors, strict=True)]
+        sides = zip(target.voxel_size_nm, target.corner_zyx, factors, strict=True)
+        shift = [size * (first + (f - 1) / 2) for size, first, f in sides]
         moves: list[dict[str, Any]] = [{"type": "scale", "scale": scale}]
-        if index:
+        if index or any(shift):
             moves.append({"type": "translation", "translation": shift})
         datasets.append({"path": str(index), "coordinateTransformations": moves})
     return {"name": target.name, "axes": _axes(), "datasets": datasets, "type": "mode"}
+
+
+def _corner(target: ClassMapTarget) -> list[dict[str, Any]]:
+    """Return the translation of the image of probabilities, none where it covers the whole volume."""
+    shift = [size * first for size, first in zip(target.voxel_size_nm, target.corner_zyx, strict=True)]
+    return [{"type": "translation", "translation": [0.0, *shift]}] if any(shift) else []
 
 
 def _image_label(target: ClassMapTarget) -> dict[str, Any]:

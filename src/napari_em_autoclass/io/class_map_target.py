@@ -34,6 +34,7 @@ class ClassMapTarget:
     provenance : how the map came about; anything that JSON can hold
     name : of the map, for viewers
     probabilities : whether the blocks carry probabilities, which are then written too
+    corner_zyx : where voxel (0, 0, 0) of the map lies in the volume, of a part of which it is
 
     Raises
     ------
@@ -49,6 +50,7 @@ class ClassMapTarget:
     provenance: dict[str, Any] = field(default_factory=dict)
     name: str = "classes"
     probabilities: bool = False
+    corner_zyx: tuple[int, int, int] = (0, 0, 0)
 
     def __post_init__(self) -> None:
         """Check at the door, once."""
