@@ -2,19 +2,30 @@ from __future__ import annotations
 
 import pytest
 
-from napari_em_autoclass.core.estimate import Estimate, Trial, duration, estimate, estimated, farthest, memory_mb
+from napari_em_autoclass.core.estimate import (
+    Estimate,
+    Trial,
+    duration,
+    estimate,
+    estimated,
+    farthest,
+    measure,
+    memory_mb,
+    size,
+)
 from napari_em_autoclass.core.run_settings import RunSettings
 from napari_em_autoclass.core.volume import Volume
 
-TRIAL = Trial(step_s=0.2, sketch_s=3.0, fit_s_per_pixel=1e-8, classify_s_per_pixel=1e-6)
+TRIAL = Trial(0.2, 3.0, fit_s_per_pixel=1e-8, sketch_s_per_pixel=2e-6, classify_s_per_pixel=1e-6, bytes_per_voxel=0.25)
 
 
 def test_times_are_multiplied_out_over_the_stack() -> None:
     made = estimate(TRIAL, (100, 2000, 1000), (2, 2), RunSettings(), offset=2)
     section = 1000 * 500  # working pixels
     assert made.whole_volume_s == pytest.approx(100 * section * 1e-6)
-    assert made.first_map_s == pytest.approx(100 * 5 * 256 * 256 * 1e-8 + 3.0 + section * 1e-6)
+    assert made.first_map_s == pytest.approx(100 * 5 * 256 * 256 * 1e-8 + 3.0 + section * 2e-6)
     assert made.step_s == 0.2
+    assert made.disk_mb == pytest.approx(50)
 
 
 def test_a_stack_twice_as_deep_takes_twice_as_long_to_classify_and_no_more_memory() -> None:
@@ -41,14 +52,19 @@ def test_times_are_told_as_people_do(seconds: float, text: str) -> None:
 
 
 def test_the_sentence_has_its_units() -> None:
-    assert Estimate(6, 0.214, 250, 1234).sentence == "First map 6 s · step 0.21 s · whole stack 4 min · 1.2 GB"
-    assert Estimate(6, 0.214, 250, 634).sentence.endswith("· 630 MB")
+    said = Estimate(6, 0.214, 250, 1234, 34).sentence
+    assert said == "First map 6 s · step 0.21 s · whole stack 4 min · memory 1.2 GB · file 34 MB"
+
+
+@pytest.mark.parametrize(("megabytes", "text"), [(0.2, "1 MB"), (34.4, "34 MB"), (634, "630 MB"), (2350, "2.4 GB")])
+def test_sizes_are_told_as_people_do(megabytes: float, text: str) -> None:
+    assert size(megabytes) == text
 
 
 def test_a_trial_measures_all_of_it_and_reports(volume: Volume, settings: RunSettings) -> None:
     fractions: list[float] = []
-    made = estimated(volume, settings, fractions.append)
-    assert min(made.first_map_s, made.step_s, made.whole_volume_s) > 0
+    made = estimated(volume, settings, measure(volume, settings, fractions.append))
+    assert min(made.first_map_s, made.step_s, made.whole_volume_s, made.disk_mb) > 0
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
     assert farthest(volume, settings) >= 1

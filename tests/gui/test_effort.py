@@ -45,12 +45,28 @@ def test_a_file_of_something_else_is_one_sentence(qtbot: Any, effort: Effort, se
 def test_the_estimate_is_one_line_until_a_training_begins(
     qtbot: Any, effort: Effort, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_em_autoclass.gui.effort.estimate_sentence", lambda *_: "First map 6 s")
+    monkeypatch.setattr("napari_em_autoclass.gui.effort.estimate_sentence", lambda *_, **__: "First map 6 s")
     effort.estimate()
     qtbot.waitUntil(lambda: effort.estimate_label.text() == "First map 6 s")
     effort.set_busy(True)
     assert effort.estimate_label.text() == ""
     assert not effort.estimate_action.isEnabled()
+
+
+def test_by_itself_it_takes_what_this_computer_has_measured_already(
+    qtbot: Any, effort: Effort, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(
+        "napari_em_autoclass.gui.effort.estimate_sentence", lambda *_, afresh: f"{asked.append(afresh) or 'told'}"
+    )
+    effort.estimate_if_idle()
+    qtbot.waitUntil(lambda: effort.estimate_label.text() == "told")
+    effort.estimate()
+    qtbot.waitUntil(lambda: asked == [False, True] and effort.estimate_label.text() == "told")
+    session.use(None)
+    effort.estimate_if_idle()
+    assert effort.estimate_label.text() == "told"
 
 
 def test_without_a_stack_nothing_is_estimated(qtbot: Any, effort: Effort, session: Session) -> None:

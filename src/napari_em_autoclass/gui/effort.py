@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,8 @@ class Effort(QWidget):
         self.estimate_label.setWordWrap(True)
         self.estimate_label.setVisible(False)
         self.estimate_label.setToolTip(
-            "<qt>To a factor of two, from a short trial on the middle of the stack: time to the first map, of one "
-            "step, to classify the whole stack afterwards, and memory beside the viewer's.</qt>"
+            "<qt>Measured on this computer by a short trial: time to the first map, of one step, to classify the "
+            "whole stack afterwards; memory beside the viewer's; disk for the class map of the whole stack.</qt>"
         )
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -66,7 +67,7 @@ class Effort(QWidget):
         grid.addWidget(self.more_button, 0, 2)
         grid.addWidget(self.estimate_label, 1, 0, 1, 3)
         grid.setColumnStretch(1, 1)
-        self.estimate_action.triggered.connect(self.estimate)
+        self.estimate_action.triggered.connect(lambda _: self.estimate())
         self.save_action.triggered.connect(self._ask_where_to_save)
         self.load_action.triggered.connect(self._ask_what_to_load)
 
@@ -92,7 +93,12 @@ class Effort(QWidget):
             self._worker.quit()
             self._worker = None
 
-    def estimate(self) -> None:
+    def estimate_if_idle(self) -> None:
+        """Say what a run would cost, unless something else goes on; a trial is made where there was none yet."""
+        if self._session.volume is not None and not self._session.is_busy and self._worker is None:
+            self.estimate(afresh=False)
+
+    def estimate(self, afresh: bool = True) -> None:
         """Find out, in a thread, what a run with these settings would cost."""
         volume = self._session.volume
         if volume is None:
@@ -101,8 +107,9 @@ class Effort(QWidget):
         wishes = self._wishes_or_none()
         if wishes is not None:
             self.estimate_label.setVisible(True)
-            self.estimate_label.setText("Estimating: a short trial on the middle of the stack…")
-            self._start(lambda report: estimate_sentence(volume, wishes, report), self.estimate_label.setText)
+            self.estimate_label.setText("Estimating by a short trial…")
+            task = partial(estimate_sentence, volume, wishes, afresh=afresh)
+            self._start(lambda report: task(report), self.estimate_label.setText)
 
     def save(self, path: Path) -> None:
         """Write what is set to a file."""
@@ -125,11 +132,16 @@ class Effort(QWidget):
     def _start(self, task: Callable[[Report], Any], then: Callable[[Any], Any]) -> None:
         self.close_down()
         self._worker = TaskWorker(task)
-        self._worker.returned.connect(then)
+        self._worker.returned.connect(partial(self._on_returned, then))
         self._worker.errored.connect(self._on_errored)
         self._worker.start()
 
+    def _on_returned(self, then: Callable[[Any], Any], result: Any) -> None:
+        self._worker = None
+        then(result)
+
     def _on_errored(self, error: Exception) -> None:
+        self._worker = None
         _log.error("settings or estimate failed", exc_info=error)
         self.estimate_label.setVisible(False)
         self._session.said.emit(sentence_for(error), True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.gui.trial_cache import known_trial, remember_trial
 from napari_em_autoclass.gui.wishes import Wishes, settings_of
 
 if TYPE_CHECKING:
@@ -59,16 +60,25 @@ def load_settings(path: Path) -> RunSettings:
         raise InputError(f"{path.name}: {first_problem(error)}") from error
 
 
-def estimate_sentence(volume: Volume, wishes: Wishes, report: Callable[[float], None]) -> str:
-    """Return in one line what a run would cost, after a short trial on the middle of the stack."""
+def estimate_sentence(
+    volume: Volume, wishes: Wishes, report: Callable[[float], None], *, afresh: bool = True, file: Path | None = None
+) -> str:
+    """Return in one line what a run would cost.
+
+    Parameters
+    ----------
+    afresh : measure by a short trial even where this machine has had one of such settings
+    file : where trials are remembered; None is the user's cache
+    """
     import torch
 
-    from napari_em_autoclass.core.estimate import estimated
+    from napari_em_autoclass.core.estimate import estimated, measure
 
     settings = settings_of(wishes)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(settings.training.threads or threads)
-    try:
-        return estimated(volume, settings, report).sentence
-    finally:
-        torch.set_num_threads(threads)
+    trial = None if afresh else known_trial(settings, file)
+    if trial is None:
+        # Not set back: a training may have begun meanwhile and set its own.
+        torch.set_num_threads(settings.training.threads or torch.get_num_threads())
+        trial = measure(volume, settings, report)
+        remember_trial(settings, trial, file)
+    return estimated(volume, settings, trial).sentence
