@@ -5,7 +5,6 @@ It joins what the session says to the panels and the layers; it holds no numbers
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.class_panel import ClassPanel
 from napari_em_autoclass.gui.comparison import ComparedMap
 from napari_em_autoclass.gui.comparison_panel import ComparisonPanel
+from napari_em_autoclass.gui.compute_box import kept_history
 from napari_em_autoclass.gui.decisions import Decisions
 from napari_em_autoclass.gui.export_panel import ExportPanel
 from napari_em_autoclass.gui.fold import Fold, FoldColumn
@@ -41,7 +41,6 @@ from napari_em_autoclass.gui.worker import TrainingWorker
 
 __all__ = ["PANELS", "AutoclassDock"]
 
-_log = logging.getLogger(__name__)
 
 PANELS = (StackPanel, TrainingPanel, ClassPanel, TeachPanel, ExportPanel, ComparisonPanel)
 _Panel = StackPanel | TrainingPanel | ClassPanel | TeachPanel | ExportPanel | ComparisonPanel
@@ -163,10 +162,14 @@ class AutoclassDock(QWidget):
         self.session.happened.connect(self._on_event)
         self.session.state_changed.connect(self._on_state)
         self.session.volume_changed.connect(self._on_volume)
+        self.decisions.said.connect(self._say)
         self.decisions.changed.connect(self._on_decided)
         self.decisions.previewed.connect(self.layers.preview)
         self.stack_panel.chosen.connect(self._on_chosen)
+        self.stack_panel.moved.connect(self._on_moved)
         self.stack_panel.path_chosen.connect(self.open_path)
+        check_up = self.stack_panel.set_up.check_up
+        check_up.alignment_found.connect(lambda _: self.training_panel.effort.estimate_if_idle())
         self.training_panel.effort.loaded.connect(self.stack_panel.set_up.load)
         self.stack_panel.set_up.summarised.connect(self.folds[self.stack_panel].set_summary)
         self.class_panel.probabilities_wanted.connect(self._on_probabilities)
@@ -175,6 +178,7 @@ class AutoclassDock(QWidget):
         self.picker.pointed.connect(self.map_line.set_pointed)
         self.map_line.show_wanted.connect(self.layers.bring_back)
         self.class_panel.surveyor.surveyed.connect(lambda _: self._describe())
+        self.class_panel.surveyor.surveyed.connect(lambda found: self.export_panel.set_statistics(found.statistics))
         self.comparison_panel.map_wanted.connect(self._on_compared)
         self.training_panel.history_bar.wanted.connect(self.layers.put)
         self.training_panel.history_bar.kept.connect(self._on_kept)
@@ -191,8 +195,15 @@ class AutoclassDock(QWidget):
     def _on_chosen(self, layer: Image | None, volume: Volume | None) -> None:
         self._layer = layer
         self.session.use(volume)
-        self.follower.follow(layer if volume is not None else None)
+        self.follower.follow(layer if volume is not None else None, self.stack_panel.leading)
         self.folds[self.stack_panel].set_open(volume is None)
+
+    def _on_moved(self, volume: Volume) -> None:
+        class_map = self.decisions.class_map
+        if self.session.move(volume) and class_map is not None and self._layer is not None:
+            self.layers.show(self._layer, class_map, self.stack_panel.leading)
+            self._on_decided(class_map)
+        self.follower.follow(self._layer, self.stack_panel.leading)
 
     def _on_volume(self, volume: Volume | None) -> None:
         self.header.show_volume(volume)
@@ -225,11 +236,11 @@ class AutoclassDock(QWidget):
             self.folds[self.export_panel].set_summary("the whole volume, the run")
 
     def _begin(self, event: RunStarted) -> None:
-        history = self.decisions.history
+        history = self.decisions.history or kept_history(self.session)
         if history is None or not self.session.is_resumed or history.present.n_classes != event.n_classes:
             history = History.of(ClassMap.fresh(event.n_classes))
         if self._layer is not None and self._layer in self._viewer.layers:
-            self.layers.show(self._layer, history.present)
+            self.layers.show(self._layer, history.present, self.stack_panel.leading)
         self.decisions.begin(history)
 
     def _on_decided(self, class_map: ClassMap) -> None:
@@ -262,7 +273,7 @@ class AutoclassDock(QWidget):
 
     def _on_compared(self, compared: ComparedMap) -> None:
         if self._layer is not None and self._layer in self._viewer.layers:
-            self.compared_layer.show(self._layer, compared)
+            self.compared_layer.show(self._layer, compared, self.stack_panel.leading)
 
     def _on_kept(self, snapshot: SnapshotTaken, name: str) -> None:
         class_map = self.decisions.class_map
@@ -271,17 +282,16 @@ class AutoclassDock(QWidget):
             kept = ComparedMap(name, view.z, (view.y0, view.x0), snapshot.classes, class_map.n_classes)
             ComparedLayer(self._viewer).show(self._layer, kept)
 
-    def _save_history(self, history: History) -> None:
+    def _save_history(self, history: History) -> History | None:
         run_dir: Path | None = self.session.run_dir
-        if run_dir is None or not (run_dir / "run.json").exists():
-            return
+        if run_dir is None or not (history.revision or (run_dir / "run.json").exists()):
+            return None
         from napari_em_autoclass.core.checkpoint import RunFolder
 
-        try:
-            RunFolder.open(run_dir).save_history(history)
-        except (InputError, OSError) as error:
-            _log.error("names and merges could not be saved", exc_info=error)
-            self._say(f"Names and merges could not be saved: {error}", True)
+        folder = RunFolder.open(run_dir)
+        if mended := folder.mend_history():
+            self._say(mended, True)
+        return folder.save_history(history)
 
 
 def _quit_all(workers: list[TrainingWorker], _: object = None) -> None:
