@@ -164,6 +164,7 @@ class Edits:
 
     def _click(self, row: int, column: Column) -> None:
         view = self._panel.view
+        view.scrollTo(view.model().index(row, column))
         at = view.visualRect(view.model().index(row, column)).center()
         QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=at)
 
