@@ -133,6 +133,17 @@ def test_who_stops_does_not_wait_for_a_full_disk(
     assert disk.naps == 0
 
 
+def test_a_disk_that_is_full_from_the_start_ends_the_run_at_once(
+    volume: Volume, eager: RunSettings, tmp_path: Path, disk: Disk
+) -> None:
+    running = Trainer(volume, eager, run_dir=tmp_path / "run").events()
+    next(running)
+    disk.is_full = True
+    with pytest.raises(OSError, match="No space left"):
+        list(running)
+    assert disk.naps == 0
+
+
 def test_a_share_that_vanishes_and_comes_back_loses_nothing(
     volume: Volume, eager: RunSettings, tmp_path: Path, disk: Disk
 ) -> None:

@@ -97,7 +97,7 @@ class RunFolder:
         try:
             if not (path / "run.json").exists():
                 (path / "snapshot").mkdir(parents=True, exist_ok=True)
-                folder.take_lock()
+                folder._take_lock()
             # Looked for again: now nobody else can make one.
             if (path / "run.json").exists():
                 folder.release_lock()
@@ -155,10 +155,15 @@ class RunFolder:
         Raises
         ------
         InputError
-            If somebody else writes here.
-        OSError
-            If the folder can't be written to.
+            If somebody else writes here, or the folder can't be written to.
         """
+        try:
+            self._take_lock()
+        except OSError as error:
+            told = f"can't write to {self.path} ({error.strerror or error})"
+            raise InputError(f"{told}; make it writable, or copy the run to another disk") from error
+
+    def _take_lock(self) -> None:
         if self.lock is None:
             self.lock = RunLock.take(self.path)
             remove_leftovers(self.path)

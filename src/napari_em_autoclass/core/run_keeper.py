@@ -104,7 +104,6 @@ class RunKeeper:
         """Forget the steps after the last good state, and return that."""
         tensors, progress = self.good
         self.log.cut(progress.step)
-        self._saved = None
         return tensors, progress
 
     def save(self, learner: Learner, progress: Progress, settings: RunSettings) -> Iterator[Event]:
@@ -119,12 +118,16 @@ class RunKeeper:
         ------
         InputError
             If another process took the run over.
+        OSError
+            If not even the first save succeeds: better now than after hours.
         """
         if self._folder is None or progress == self._saved:
             return
         try:
             self._write(learner, progress, settings)
         except OSError as error:
+            if self._saved is None:
+                raise
             if not self.trouble:
                 yield from self._notices(
                     [f"The run could not be saved: {_told(error)} Learning goes on; it is tried again and again."]
@@ -196,7 +199,7 @@ class RunKeeper:
         self._saved = progress
 
     def _lost(self) -> InputError:
-        kept = "nothing" if self._saved is None else f"the state of step {self._saved.step}"
+        kept = f"the state of step {self._saved.step if self._saved else 0}"
         path = self._folder.path if self._folder is not None else "?"
         return InputError(f"the run could not be saved to {path}: {self.trouble.rstrip('.')}; {kept} is kept there")
 
