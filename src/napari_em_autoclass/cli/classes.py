@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from napari_em_autoclass.cli.class_csv import write_csv
 from napari_em_autoclass.cli.options import JsonOption, RunArgument, parse_ids
 from napari_em_autoclass.cli.split import split as told_apart
 from napari_em_autoclass.cli.suggest import show_suggestion
@@ -22,6 +24,7 @@ __all__ = ["class_rows", "classes"]
 
 _EDIT = "Editing"
 _SUGGEST = "Suggestions"
+_TABLE = "Table"
 _IDS = "ID,ID"
 
 
@@ -65,7 +68,7 @@ def classes(
         str | None,
         typer.Option(
             metavar="STACK",
-            help="With --suggest and --split: where to look at the classes.",
+            help="With --suggest, --split and --csv: where to look at the classes.",
             show_default="the stack of RUN",
             rich_help_panel=_SUGGEST,
         ),
@@ -73,6 +76,20 @@ def classes(
     apply: Annotated[
         bool, typer.Option("--apply", help="With --suggest: merge them, as one edit.", rich_help_panel=_SUGGEST)
     ] = False,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write shares, volumes, certainty and neighbours, estimated from some places.",
+            rich_help_panel=_TABLE,
+        ),
+    ] = None,
+    class_map: Annotated[
+        Path | None,
+        typer.Option(
+            "--map", metavar="CLASSES", help="With --csv: count every voxel of this map.", rich_help_panel=_TABLE
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the classes of a run, or edit them.
@@ -90,6 +107,8 @@ def classes(
     $ em-autoclass classes my-run --undo
 
     $ em-autoclass classes my-run --suggest 5 --apply
+
+    $ em-autoclass classes my-run --csv classes.csv --map classes.ome.zarr
     """
     if name is not None and merge is None:
         raise InputError("--name belongs to --merge; to name one class write --rename ID NAME")
@@ -108,11 +127,16 @@ def classes(
     wanted = [edit for edit in edits if edit is not None]
     if into is not None and split is None:
         raise InputError("--into belongs to --split; write which class to split, e.g. --split 7 --into 3")
-    if suggest is None and (apply or (volume is not None and split is None)):
+    if class_map is not None and csv is None:
+        raise InputError("--map belongs to --csv; write where the table goes, e.g. --csv classes.csv")
+    if suggest is None and (apply or (volume is not None and split is None and csv is None)):
         raise InputError("--apply and --volume belong to --suggest; write how many groups you want, e.g. --suggest 5")
-    if len(wanted) + undo + redo + (suggest is not None) > 1:
+    if len(wanted) + undo + redo + (suggest is not None) + (csv is not None) > 1:
         raise InputError("one edit at a time, so that each can be undone; write several commands")
     folder = _opened(run)
+    if csv is not None:
+        typer.echo(write_csv(folder, csv, class_map, volume))
+        return
     if suggest is not None:
         found = suggested(folder, suggest, volume)
         if not apply:
