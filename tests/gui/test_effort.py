@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.gui.effort import Effort
 from napari_em_autoclass.gui.session import Session
 from napari_em_autoclass.gui.wishes import Wishes
@@ -61,12 +62,28 @@ def test_by_itself_it_takes_what_this_computer_has_measured_already(
         "napari_em_autoclass.gui.effort.estimate_sentence", lambda *_, afresh: f"{asked.append(afresh) or 'told'}"
     )
     effort.estimate_if_idle()
+    assert asked == []  # who presses Learn at once is not made to wait
     qtbot.waitUntil(lambda: effort.estimate_label.text() == "told")
     effort.estimate()
     qtbot.waitUntil(lambda: asked == [False, True] and effort.estimate_label.text() == "told")
     session.use(None)
-    effort.estimate_if_idle()
+    effort._estimate_if_idle()
     assert effort.estimate_label.text() == "told"
+
+
+def test_what_nobody_asked_for_fails_without_a_word(
+    qtbot: Any, effort: Effort, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> str:
+        raise InputError("the stack is constant")
+
+    monkeypatch.setattr("napari_em_autoclass.gui.effort.estimate_sentence", fail)
+    with qtbot.assertNotEmitted(session.said, wait=100):
+        effort._estimate_if_idle()
+        qtbot.waitUntil(lambda: effort._worker is None)
+    assert effort.estimate_label.isHidden()
+    with qtbot.waitSignal(session.said, check_params_cb=lambda text, error: "constant" in text and error):
+        effort.estimate()
 
 
 def test_without_a_stack_nothing_is_estimated(qtbot: Any, effort: Effort, session: Session) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QLabel, QMenu, QToolButton, QWidget
 
 from napari_em_autoclass.core.errors import InputError
@@ -22,6 +22,7 @@ __all__ = ["Effort"]
 
 _log = logging.getLogger(__name__)
 _FILES = "Settings (*.json)"
+_IDLE_MS = 1500  # who presses Learn at once needs no estimate
 
 
 class Effort(QWidget):
@@ -39,6 +40,11 @@ class Effort(QWidget):
         super().__init__(parent)
         self._session, self._wishes = session, wishes
         self._worker: TaskWorker | None = None
+        self._is_asked = False  # for what the worker does
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_IDLE_MS)
+        self._soon.timeout.connect(self._estimate_if_idle)
         self.preset_box = PresetBox()
         self.more_button = QToolButton()
         self.more_button.setText("⋯")
@@ -87,6 +93,7 @@ class Effort(QWidget):
 
     def close_down(self) -> None:
         """Show nothing later."""
+        self._soon.stop()
         if self._worker is not None:
             for signal in (self._worker.returned, self._worker.errored):
                 signal.disconnect()
@@ -94,7 +101,10 @@ class Effort(QWidget):
             self._worker = None
 
     def estimate_if_idle(self) -> None:
-        """Say what a run would cost, unless something else goes on; a trial is made where there was none yet."""
+        """Say soon what a run would cost, unless something else goes on; a trial is made where there was none yet."""
+        self._soon.start()
+
+    def _estimate_if_idle(self) -> None:
         if self._session.volume is not None and not self._session.is_busy and self._worker is None:
             self.estimate(afresh=False)
 
@@ -109,7 +119,7 @@ class Effort(QWidget):
             self.estimate_label.setVisible(True)
             self.estimate_label.setText("Estimating by a short trial…")
             task = partial(estimate_sentence, volume, wishes, afresh=afresh)
-            self._start(lambda report: task(report), self.estimate_label.setText)
+            self._start(lambda report: task(report), self.estimate_label.setText, is_asked=afresh)
 
     def save(self, path: Path) -> None:
         """Write what is set to a file."""
@@ -129,8 +139,9 @@ class Effort(QWidget):
             self._session.said.emit(str(error), True)
             return None
 
-    def _start(self, task: Callable[[Report], Any], then: Callable[[Any], Any]) -> None:
+    def _start(self, task: Callable[[Report], Any], then: Callable[[Any], Any], *, is_asked: bool = True) -> None:
         self.close_down()
+        self._is_asked = is_asked
         self._worker = TaskWorker(task)
         self._worker.returned.connect(partial(self._on_returned, then))
         self._worker.errored.connect(self._on_errored)
@@ -144,7 +155,8 @@ class Effort(QWidget):
         self._worker = None
         _log.error("settings or estimate failed", exc_info=error)
         self.estimate_label.setVisible(False)
-        self._session.said.emit(sentence_for(error), True)
+        if self._is_asked:  # else it will be said when the run begins
+            self._session.said.emit(sentence_for(error), True)
 
     def _ask_where_to_save(self) -> None:
         path, _ = QFileDialog.getSaveFileName(self, "Save the settings", "settings.json", _FILES)
