@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -134,17 +133,38 @@ def test_a_broken_stack_leaves_nothing_behind(
     assert [left.name for left in tmp_path.iterdir()] == ["stack.ome.zarr"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("suffix", [".ome.zarr", ".ome.tif"])
-def test_an_interrupted_prediction_leaves_nothing_behind(
-    suffix: str, start_em_autoclass: Any, named_run: Path, small_phantom: Phantom, tmp_path: Path
+def test_a_stack_that_cannot_be_read_somewhere_is_written_without_that_if_asked(
+    em_autoclass: Any, class_map: Path, named_run: Path, small_phantom: Phantom, tmp_path: Path
 ) -> None:
-    large = write_stack(tmp_path / "stack.ome.zarr", np.tile(small_phantom.raw, (40, 3, 3)), (50.0, 4.0, 4.0))
-    predicting = start_em_autoclass("predict", named_run, large, "--out", tmp_path / f"c{suffix}", "--threads", 1)
-    while not list(tmp_path.glob(".c*")):  # the hidden sibling that the map is written to
-        assert predicting.poll() is None, predicting.communicate()
-    predicting.send_signal(signal.SIGINT)
-    said, complaint = predicting.communicate(timeout=120)
-    assert predicting.returncode == 130, said
-    assert complaint == "em-autoclass: interrupted; nothing was written\n"
-    assert [left.name for left in tmp_path.iterdir()] == ["stack.ome.zarr"]
+    path = write_stack(tmp_path / "stack.ome.zarr", np.tile(small_phantom.raw, (6, 1, 1)), (50.0, 4.0, 4.0))
+    chunks = sorted(file for file in (path / "0" / "c").rglob("*") if file.is_file())
+    chunks[-1].write_bytes(b"not what a codec expects")
+    out = tmp_path / "c.ome.zarr"
+    ended = em_autoclass("predict", named_run, path, "--out", out)
+    assert ended.code == 2
+    assert "2 of 3 blocks are kept in" in ended.err
+    assert "--skip-unreadable" in ended.err
+    assert not out.exists()
+    ended = em_autoclass("predict", named_run, path, "--out", out, "--skip-unreadable")
+    assert ended.code == 0, ended.err
+    assert "going on: 2 of 3 blocks" in ended.out
+    assert "sections 32 to 35, y 0:128, x 0:128" in ended.out
+    found = np.asarray(read_class_map(out)[0][:])
+    assert (found[32:] == 0).all()
+    assert (found[:32] > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--scheduler", "tcp://127.0.0.1:1", "--workers", "2"), "not both"),
+        (("--threads-per-worker", "2"), "needs --workers"),
+        (("--tls-ca", "ca.pem"), "--scheduler"),
+    ],
+)
+def test_options_that_contradict_each_other_are_told(
+    em_autoclass: Any, named_run: Path, stack: Path, tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    ended = em_autoclass("predict", named_run, stack, "--out", tmp_path / "c.ome.zarr", *options)
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert said in ended.err

@@ -63,6 +63,7 @@ def test_a_file_that_was_cut_or_removed_is_not_whole_and_is_written_over(store: 
     for damage in (b"", b"torn", file.read_bytes()[:-1]):
         file.write_bytes(damage)
         assert not store.is_whole(task, sizes[task])
+        store.forget(task)
         box = store.levels[0].plan.box(1)
         assert store.write(1, CLASSES[box.slices], PROBS[(slice(None), *box.slices)]) == sizes[task]
     file.unlink()

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from maps import Case, case_in, small_blocks, tiny_settings
 
-from napari_em_autoclass.core.block_plan import BlockPlan
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.predict import Predictor
 from napari_em_autoclass.core.volume import Box
 from napari_em_autoclass.io.block_store import BlockStore, levels_of
 from napari_em_autoclass.io.block_tasks import TaskFeed
@@ -26,10 +26,11 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
 def job(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BlockJob:
     small_blocks(monkeypatch)
     shape, size = case.volume.shape_zyx, case.volume.voxel_size_nm
-    store = BlockStore(tmp_path / "c.zarr", None, 4, levels_of(BlockPlan(shape, (2, 128, 128)), size))
+    predictor = Predictor.of(case.model, case.volume)
+    store = BlockStore(tmp_path / "c.zarr", None, 4, levels_of(predictor.plan, size))
     store.create(ClassMapTarget(shape, size, 4))
     (tmp_path / LEDGER_NAME).touch()
-    return BlockJob(case.model, case.model.working(case.volume), (), None, store)
+    return BlockJob(predictor, store)
 
 
 def test_a_block_is_on_the_disk_when_it_is_told(job: BlockJob) -> None:
@@ -45,14 +46,6 @@ def test_nothing_is_written_once_the_output_is_gone(job: BlockJob, tmp_path: Pat
     with pytest.raises(InputError, match="is not shared by all workers"):
         worker.make(task)
     assert not any(file.exists() for file in job.store.files(task))
-
-
-def test_a_worker_that_cuts_other_blocks_refuses(job: BlockJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_em_autoclass.core import predict
-
-    monkeypatch.setattr(predict, "_MAX_SECTIONS", 1)
-    with pytest.raises(InputError, match="one version on all"):
-        BlockWorker(job)
 
 
 def test_it_can_be_asked_to_end_between_tiles(job: BlockJob) -> None:

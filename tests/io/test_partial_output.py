@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,38 @@ def test_what_comes_beside_is_looked_at_before_anything_is_begun(tmp_path: Path)
     with pytest.raises(InputError, match="beside: exists already"):
         PartialOutput.begin((tmp_path / "out", tmp_path / "beside"), JOB, overwrite=False, restart=False)
     assert not partial_path(tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"schema": 1}', '{"schema": 2, "job": {}, "folder": "x"}', "{" * 9999])
+def test_a_damaged_job_is_told_and_nothing_is_removed(tmp_path: Path, content: str) -> None:
+    made(tmp_path / "out").release()
+    folder = partial_path(tmp_path / "out")
+    (folder / "job.json").write_text(content)
+    before = names(folder)
+    with pytest.raises(InputError, match="damaged, or of another version"):
+        begun(tmp_path / "out")
+    assert names(folder) == before
+
+
+def test_a_job_can_move_no_files_of_others(tmp_path: Path) -> None:
+    made(tmp_path / "out").release()
+    (tmp_path / "mine").touch()
+    file = partial_path(tmp_path / "out") / "job.json"
+    job = json.loads(file.read_text())
+    for moves in ({"../../mine": "stolen"}, {"x": "../stolen"}, {"..": "x"}, {"/etc/hosts": "x"}, {"x": ""}, ["x"]):
+        file.write_text(json.dumps({**job, "moves": moves}))
+        with pytest.raises(InputError, match="damaged"):
+            begun(tmp_path / "out")
+    file.write_text(json.dumps({**job, "folder": "../mine"}))
+    with pytest.raises(InputError, match="damaged"):
+        begun(tmp_path / "out")
+    assert names(tmp_path) == ["mine", "out.partial"]
+
+
+def test_a_folder_of_that_name_with_other_files_is_left_alone(tmp_path: Path) -> None:
+    folder = partial_path(tmp_path / "out")
+    folder.mkdir()
+    (folder / "thesis.txt").touch()
+    with pytest.raises(InputError, match=r"holds thesis\.txt"):
+        begun(tmp_path / "out", restart=True)
+    assert names(folder) == ["thesis.txt"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -272,35 +271,3 @@ def test_an_output_that_died_while_it_was_put_in_its_place_is_put_there_by_the_n
         next(predict_map(order))
     assert names(tmp_path) == ["c.ome.zarr", "c.probabilities.ome.zarr"]
     assert levels(out)[0].all()
-
-
-@pytest.mark.parametrize("content", ["", "[]", '{"schema": 1}', '{"schema": 2, "job": {}, "folder": "x"}', "{" * 9999])
-def test_a_damaged_job_is_told_and_nothing_is_removed(case: Case, tmp_path: Path, content: str) -> None:
-    out = tmp_path / "c.ome.zarr"
-    stopped_after(1, case.order(out))
-    (partial_path(out) / "job.json").write_text(content)
-    before = names(partial_path(out))
-    with pytest.raises(InputError, match="damaged, or of another version"):
-        next(predict_map(case.order(out)))
-    assert names(partial_path(out)) == before
-
-
-def test_a_job_can_move_no_files_of_others(case: Case, tmp_path: Path) -> None:
-    out = tmp_path / "c.ome.zarr"
-    stopped_after(1, case.order(out))
-    (tmp_path / "mine").touch()
-    job = json.loads((partial_path(out) / "job.json").read_text())
-    for moves in ({"../../mine": "stolen"}, {"classes.ome.zarr": "../stolen"}, {"..": "x"}, {"/etc/hosts": "x"}):
-        (partial_path(out) / "job.json").write_text(json.dumps({**job, "moves": moves}))
-        with pytest.raises(InputError, match="damaged"):
-            next(predict_map(case.order(out)))
-    assert (tmp_path / "mine").exists()
-
-
-def test_a_folder_of_that_name_with_other_files_is_left_alone(case: Case, tmp_path: Path) -> None:
-    out = tmp_path / "c.ome.zarr"
-    partial_path(out).mkdir()
-    (partial_path(out) / "thesis.txt").touch()
-    with pytest.raises(InputError, match=r"holds thesis\.txt"):
-        next(predict_map(case.order(out)))
-    assert names(partial_path(out)) == ["thesis.txt"]

@@ -10,7 +10,7 @@ import zarr
 from models import network_of
 
 from napari_em_autoclass.core import predict, tiling
-from napari_em_autoclass.core.checkpoint import RunFolder
+from napari_em_autoclass.core.checkpoint import Progress, RunFolder
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.model import Model
 from napari_em_autoclass.core.recipe import DEFAULT_RECIPE
@@ -77,3 +77,11 @@ def levels(path: Path) -> list[np.ndarray]:
     """Return all levels of a class map."""
     group = zarr.open_group(path, mode="r")
     return [np.asarray(group[name][:]) for name in sorted(group.array_keys())]
+
+
+def save_model(case: Case) -> Path:
+    """Save what the run of `case` learned, for other processes, and return its folder."""
+    state = case.model.classifier.state_dict()
+    tensors = {f"student.{name}": tensor.clone().contiguous() for name, tensor in state.items()}
+    case.folder.save_weights(tensors, Progress(step=1, stage="done", has_classes=True))
+    return case.folder.path

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_em_autoclass.cli.allocator import return_large_arrays
+from napari_em_autoclass.cli.cluster import (
+    Crew,
+    SchedulerOption,
+    ThreadsPerWorkerOption,
+    TlsCaOption,
+    TlsCertOption,
+    TlsKeyOption,
+    WorkersOption,
+)
+from napari_em_autoclass.cli.exits import Interrupted
 from napari_em_autoclass.cli.options import (
     AxesOption,
     DatasetOption,
@@ -24,6 +34,7 @@ from napari_em_autoclass.cli.options import (
     ThreadsOption,
     VolumeArgument,
     VoxelSizeOption,
+    level_fit,
 )
 from napari_em_autoclass.cli.signals import calling_on_signals
 from napari_em_autoclass.core.errors import InputError
@@ -32,8 +43,9 @@ if TYPE_CHECKING:
     from napari_em_autoclass.core.checkpoint import RunFolder
     from napari_em_autoclass.core.class_map import ClassMap
     from napari_em_autoclass.core.model import Model
-    from napari_em_autoclass.core.volume import Volume
-    from napari_em_autoclass.io.class_map_target import Block
+    from napari_em_autoclass.core.volume import Box, Volume
+    from napari_em_autoclass.io.block_work import Executor
+    from napari_em_autoclass.io.predict_map import Made, MapOrder
 
 __all__ = ["Writing", "model_of", "predict", "using_threads", "write_classes"]
 
@@ -54,6 +66,12 @@ def predict(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace CLASSES when the new map is complete.")
     ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin anew, instead of going on where an earlier attempt ended.")
+    ] = False,
+    skip_unreadable: Annotated[
+        bool, typer.Option("--skip-unreadable", help="Leave 0 where the stack can't be read, and say where.")
+    ] = False,
     device: DeviceOption = None,
     threads: ThreadsOption = None,
     voxel_size: VoxelSizeOption = None,
@@ -62,11 +80,18 @@ def predict(
     level: LevelOption = None,
     axes: AxesOption = None,
     as_json: JsonOption = False,
+    scheduler: SchedulerOption = None,
+    workers: WorkersOption = None,
+    threads_per_worker: ThreadsPerWorkerOption = None,
+    tls_ca: TlsCaOption = None,
+    tls_cert: TlsCertOption = None,
+    tls_key: TlsKeyOption = None,
 ) -> None:
     """Write the class map of a stack, on its own voxel grid.
 
     Voxels are uint8: ids 1 to K, 0 is "not classified". Names and colours are those of RUN. A large stack is read and
-    written block by block.
+    written block by block, here or on a Dask cluster. Until the map is complete it grows in CLASSES.partial; after an
+    interruption, a crash or an error the same command goes on from there.
 
     $ em-autoclass predict my-run stack.ome.tif --out classes.ome.zarr
 
@@ -78,25 +103,35 @@ def predict(
         raise InputError(f"{out}: probabilities are written as OME-Zarr only; choose a name ending in .ome.zarr")
     if out.exists() and not overwrite:
         raise InputError(f"{out}: exists already; choose another --out, or replace it by --overwrite")
+    crew = Crew(scheduler, workers, threads_per_worker, (tls_ca, tls_cert, tls_key))
     from napari_em_autoclass.core.checkpoint import RunFolder
 
     folder = RunFolder.open(run)
-    stack = StackRequest(volume, voxel_size, dataset, level, axes, roi).open()
+    request = StackRequest(volume, voxel_size, dataset, level, axes, roi, level_fit(folder))
+    stack = request.open()
     return_large_arrays()
+    writing = Writing(probabilities, merged, overwrite, as_json, device, restart, skip_unreadable, crew, request)
     with using_threads(threads):
-        write_classes(folder, stack, out, Writing(probabilities, merged, overwrite, as_json, device))
+        write_classes(folder, stack, out, writing)
     _say_where(out, probabilities, as_json)
 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """How a class map is to be made and written; None as device takes that of the run, `quiet` shows no progress."""
+    """How a class map is to be made and written; None as device takes that of the run, `as_json` shows no bar.
+
+    `crew` makes the blocks, and opens the stack by `request` where that is another process.
+    """
 
     probabilities: bool = False
     merged: bool = False
     overwrite: bool = False
-    quiet: bool = False
+    as_json: bool = False
     device: str | None = None
+    restart: bool = False
+    skip_unreadable: bool = False
+    crew: Crew = field(default_factory=Crew)
+    request: StackRequest | None = None
 
 
 def write_classes(folder: RunFolder, stack: Volume, out: Path, writing: Writing) -> None:
@@ -106,21 +141,75 @@ def write_classes(folder: RunFolder, stack: Volume, out: Path, writing: Writing)
     ------
     InputError
         If the stack can't be read, or the output not be written.
+    Interrupted
+        If the user, or the machine, asked to end; what is finished is kept.
     """
-    from napari_em_autoclass.cli.progress import watched
-    from napari_em_autoclass.core.predict import n_blocks, predict_blocks
-    from napari_em_autoclass.io.run_export import RunExport, write_run_map
+    from napari_em_autoclass.io.predict_map import MapOrder
+    from napari_em_autoclass.io.run_export import RunExport
 
-    model = model_of(folder, writing.device)
+    settings = folder.settings.replace(device=writing.device or folder.settings.device)
+    # Other processes choose for themselves.
+    model = model_of(folder, "cpu" if writing.crew.is_elsewhere else writing.device)
     class_map = folder.history.present
     _warn_of_old_splits(class_map, model)
-    total = n_blocks(model, stack, probabilities=writing.probabilities, splits=class_map.splits)
-    found = predict_blocks(model, stack, probabilities=writing.probabilities, splits=class_map.splits)
     export = RunExport(folder, stack, class_map, writing.merged, writing.probabilities)
+    order = MapOrder(out, export, model, writing.overwrite, writing.restart, writing.skip_unreadable)
     asked_to_end = Event()
-    with calling_on_signals(asked_to_end.set):
-        blocks = export.shown(watched(found, total, "predicting", writing.quiet))
-        write_run_map(out, _until_asked(blocks, asked_to_end), export, writing.overwrite)
+
+    def end_if_asked() -> None:
+        if asked_to_end.is_set():
+            raise KeyboardInterrupt
+
+    with calling_on_signals(asked_to_end.set), writing.crew.executor(writing.request, settings, end_if_asked) as crew:
+        unreadable = _made(order, crew, writing)
+    if unreadable:
+        _say_unreadable(unreadable, writing.as_json)
+
+
+def _made(order: MapOrder, crew: Executor, writing: Writing) -> tuple[Box, ...]:
+    """Make the map and return what could not be read."""
+    from napari_em_autoclass.cli.block_progress import showing_blocks
+    from napari_em_autoclass.io.predict_map import predict_map
+
+    last: Made | None = None
+    unreadable: list[Box] = []
+    try:
+        with closing(predict_map(order, crew)) as steps, showing_blocks(writing.as_json) as show:
+            for last in steps:
+                unreadable += last.unreadable
+                show(last)
+    except KeyboardInterrupt:
+        raise Interrupted(f"interrupted; {_kept(order, last) or 'nothing was written'}") from None
+    except InputError as error:
+        if kept := _kept(order, last):
+            raise InputError(f"{error}; {kept}{'' if order.skip_unreadable else _or_skip(error)}") from error
+        raise InputError(f"{error}{_or_skip(error)}") from error
+    return tuple(unreadable)
+
+
+def _kept(order: MapOrder, last: Made | None) -> str:
+    """Return a sentence on what is kept of an attempt that ended early, "" if nothing is."""
+    from napari_em_autoclass.io.partial_output import partial_path
+
+    if last is None or not last.n_done:
+        return ""
+    kept = f"{last.n_done} of {last.n_blocks} blocks are kept in {partial_path(order.path)}"
+    return f"{kept}, the same command goes on from there"
+
+
+def _or_skip(error: InputError) -> str:
+    return "; --skip-unreadable leaves it out" if "needed for section" in str(error) else ""
+
+
+def _say_unreadable(boxes: tuple[Box, ...], as_json: bool) -> None:
+    from napari_em_autoclass.cli.progress import print_json
+
+    if as_json:
+        print_json({"unreadable_zyx": [[[part.start, part.stop] for part in box.slices] for box in boxes]})
+        return
+    typer.echo(f"{len(boxes)} parts of the stack could not be read; they are 0, not classified:")
+    for box in boxes:
+        typer.echo(f"  sections {box.z0} to {box.z1 - 1}, y {box.y0}:{box.y1}, x {box.x0}:{box.x1}")
 
 
 def model_of(folder: RunFolder, device: str | None) -> Model:
@@ -143,14 +232,6 @@ def _warn_of_old_splits(class_map: ClassMap, model: Model) -> None:
         if split.made_with != model.weights:
             name = class_map.name_of(split.class_id)
             typer.echo(f"{name} was split before the run was trained on; it is written whole, split it again", err=True)
-
-
-def _until_asked(blocks: Iterator[Block], asked_to_end: Event) -> Iterator[Block]:
-    """Yield `blocks`; raise KeyboardInterrupt between two of them, where no file is being written."""
-    for block in blocks:
-        if asked_to_end.is_set():
-            raise KeyboardInterrupt
-        yield block
 
 
 @contextmanager

@@ -105,13 +105,11 @@ class BlockStore:
 
     def write(self, index: int, classes: NDArray[np.uint8], probs: NDArray[np.uint8] | None) -> tuple[int, ...]:
         """Write a block of level 0 and return the sizes of its files; on return they are on the disk."""
-        task = Task(0, index)
-        self._forget(task)
         key = self.levels[0].plan.box(index).slices
         self._arrays[0][key] = classes
         if probs is not None and self._probs is not None:
             self._probs[(slice(None), *key)] = probs
-        return self._flushed(task)
+        return self._flushed(Task(0, index))
 
     def build(self, task: Task) -> tuple[int, ...]:
         """Make a block of a coarse level of those of the finer one, and return the size of its file, as `write`."""
@@ -122,7 +120,6 @@ class BlockStore:
             moved = zip(piece.slices, (box.z0, box.y0, box.x0), level.factors, strict=True)
             key = tuple(slice((part.start + low) * f, (part.stop + low) * f) for part, low, f in moved)
             made[piece.slices] = most_frequent(np.asarray(finer[key]), level.factors)
-        self._forget(task)
         self._arrays[task.level][box.slices] = made
         return self._flushed(task)
 
@@ -150,8 +147,12 @@ class BlockStore:
     def _probs(self) -> zarr.Array[Any] | None:
         return None if self.probabilities is None else _array(zarr.open_group(self.probabilities, mode="r+"), "0")
 
-    def _forget(self, task: Task) -> None:
-        """Remove the files of a block: what a crash left must neither be read nor be mixed with what is new."""
+    def forget(self, task: Task) -> None:
+        """Remove the files of a block: what a power cut left must neither be read nor be mixed with what is new.
+
+        Not for each block when it is written: a task of a driver that died may still be running, and must not take
+        away, though but for a moment, what was made a second time.
+        """
         for file in self.files(task):
             file.unlink(missing_ok=True)
 

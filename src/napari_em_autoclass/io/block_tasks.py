@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_em_autoclass.io.ledger import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from napari_em_autoclass.io.block_store import Level
 
@@ -22,10 +22,16 @@ class TaskFeed:
     ----------
     levels : of the pyramid, the finest first
     made : blocks that are finished; a coarse one counts only if all that it shows is finished too
+    prepare : called with each block before it is given
     """
 
-    def __init__(self, levels: tuple[Level, ...], made: Iterable[Task] = ()) -> None:
-        self._levels = levels
+    def __init__(
+        self,
+        levels: tuple[Level, ...],
+        made: Iterable[Task] = (),
+        prepare: Callable[[Task], None] = lambda task: None,
+    ) -> None:
+        self._levels, self._prepare = levels, prepare
         self._done = [bytearray(len(level.plan)) for level in levels]
         for task in made:
             if 0 <= task.level < len(levels) and 0 <= task.index < len(self._done[task.level]):
@@ -52,6 +58,12 @@ class TaskFeed:
 
     def next(self) -> Task | None:
         """Return a block to make, each once; None while all that are left wait for others, or none is left."""
+        task = self._chosen()
+        if task is not None:
+            self._prepare(task)
+        return task
+
+    def _chosen(self) -> Task | None:
         if self._ready:
             return self._ready.popleft()
         self._next = self._done[0].find(0, self._next)

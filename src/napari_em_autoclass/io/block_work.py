@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.core.predict import Predictor
 from napari_em_autoclass.core.volume import Box
 from napari_em_autoclass.io.ledger import LEDGER_NAME, Entry, Task
 
@@ -16,10 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_em_autoclass.core.model import Model
-    from napari_em_autoclass.core.split import Split
+    from napari_em_autoclass.core.predict import Predictor
     from napari_em_autoclass.core.volume import Volume
-    from napari_em_autoclass.core.working import WorkingVolume
     from napari_em_autoclass.io.block_store import BlockStore
     from napari_em_autoclass.io.block_tasks import TaskFeed
 
@@ -32,36 +29,26 @@ class BlockJob:
 
     Parameters
     ----------
-    model : what a run learned
-    working : the volume behind its normalisation
-    splits : classes to write in parts
+    predictor : of the blocks
+    store : where they go
     lookup : id -> id to write, uint8 (highest id + 1,); None writes them as they are
-    store : where the blocks go
     skip_unreadable : whether what can't be read is left 0
     """
 
-    model: Model
-    working: WorkingVolume
-    splits: tuple[Split, ...]
-    lookup: NDArray[np.uint8] | None
+    predictor: Predictor
     store: BlockStore
+    lookup: NDArray[np.uint8] | None = None
     skip_unreadable: bool = False
 
     @property
     def volume(self) -> Volume:
         """The stack."""
-        return self.working.volume
+        return self.predictor.working.volume
 
-    def predictor(self) -> Predictor:
-        """Return what predicts its blocks."""
-        probabilities = self.store.probabilities is not None
-        return Predictor.of(
-            self.model, self.volume, probabilities=probabilities, splits=self.splits, working=self.working
-        )
-
-    def seen_through(self, volume: Volume, model: Model) -> BlockJob:
-        """Return the same job for another process, that opened the stack and holds the model for itself."""
-        return replace(self, working=replace(self.working, volume=volume), model=model)
+    def on(self, volume: Volume) -> BlockJob:
+        """Return the same job with the stack as another process opened it."""
+        working = replace(self.predictor.working, volume=volume)
+        return replace(self, predictor=replace(self.predictor, working=working))
 
 
 class Executor(Protocol):
@@ -76,9 +63,6 @@ class BlockWorker:
 
     def __init__(self, job: BlockJob, between: Callable[[], None] | None = None) -> None:
         self._job, self._between = job, between
-        self._predictor = job.predictor()
-        if self._predictor.plan != job.store.levels[0].plan:
-            raise InputError("this process cuts other blocks than the one that gives them: install one version on all")
 
     def make(self, task: Task) -> Entry:
         """Make a block and return what the ledger must know of it; on return it is on the disk.
@@ -92,7 +76,7 @@ class BlockWorker:
         if task.level:
             self._still_wanted()
             return Entry(task, job.store.build(task))
-        block = self._predictor.block(task.index, skip_unreadable=skip, between=self._between)
+        block = job.predictor.block(task.index, skip_unreadable=skip, between=self._between)
         classes = block.classes if job.lookup is None else job.lookup[block.classes]
         self._still_wanted()
         return Entry(task, job.store.write(task.index, classes, block.probs), joined(block.unreadable))

@@ -162,7 +162,7 @@ class PartialOutput:
             is_sound = is_sound and re.fullmatch("[0-9a-f]{32}", found["folder"]) is not None
             # Names only: nobody's job.json moves files from or to other folders.
             named = [name for pair in found.get("moves", {}).items() for name in pair]
-            is_sound = is_sound and all(Path(name).name == name != ".." for name in named)
+            is_sound = is_sound and all(name and Path(name).name == name != ".." for name in named)
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):

@@ -29,7 +29,7 @@ from napari_em_autoclass.io.partial_output import PartialOutput
 from napari_em_autoclass.io.stack_file import is_tiff_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from napari_em_autoclass.core.model import Model
@@ -71,7 +71,7 @@ class Made:
     unreadable: tuple[Box, ...] = ()
 
 
-def predict_map(order: MapOrder, execute: Executor | None = None) -> Iterator[Made]:
+def predict_map(order: MapOrder, execute: Executor | None = None) -> Generator[Made, None, None]:
     """Write a class map, yielding how far it has come: before the first block, and after each of level 0.
 
     When it ends, the map is at its place.  When it fails, or the caller stops, the blocks that are finished are kept,
@@ -116,7 +116,7 @@ class _Growing:
         self._partial, self._job = partial, job
         # What could not be read is tried again.
         made = (entry.task for entry in read_ledger(partial.data / LEDGER_NAME) if _is_finished(job.store, entry))
-        self._feed = TaskFeed(job.store.levels, made)
+        self._feed = TaskFeed(job.store.levels, made, job.store.forget)
         self._unreadable: dict[int, tuple[Box, ...]] = {}
         self._ledger = Ledger(partial.data / LEDGER_NAME)
 
@@ -148,16 +148,14 @@ class _Growing:
 
 
 def _job(order: MapOrder) -> BlockJob:
-    export, model = order.export, order.model
-    working, splits = model.working(export.volume), tuple(export.class_map.splits)
-    lookup = export.class_map.lookup() if export.merged else None
-    predictor = Predictor.of(model, export.volume, probabilities=export.probabilities, splits=splits, working=working)
+    export, splits = order.export, order.export.class_map.splits
+    predictor = Predictor.of(order.model, export.volume, probabilities=export.probabilities, splits=splits)
     levels = levels_of(predictor.plan, export.volume.voxel_size_nm)
     # A TIFF has no pyramid; its sections are collected in a store of one level.
     levels = levels[:1] if is_tiff_name(order.path) else levels
     probabilities = order.path if export.probabilities else None
     store = BlockStore(order.path, probabilities, export.class_map.ids[-1], levels)
-    return BlockJob(model, working, splits, lookup, store, order.skip_unreadable)
+    return BlockJob(predictor, store, export.class_map.lookup() if export.merged else None, order.skip_unreadable)
 
 
 def _placed(job: BlockJob, partial: PartialOutput) -> BlockJob:
@@ -202,7 +200,7 @@ def _is_finished(store: BlockStore, entry: Entry) -> bool:
 
 def _identity(order: MapOrder, job: BlockJob) -> dict[str, str]:
     """Return what decides over the voxels of the map, each thing by the name that the user is told."""
-    model, volume, store = job.model, job.volume, job.store
+    model, volume, store, working = order.model, job.volume, job.store, job.predictor.working
     settings = model.settings
     learned = hashlib.sha256(model.weights.encode())
     for name, tensor in sorted(model.classifier.state_dict().items()):
@@ -212,7 +210,7 @@ def _identity(order: MapOrder, job: BlockJob) -> dict[str, str]:
     asked = (
         None if job.lookup is None else job.lookup.tolist(),
         store.probabilities is not None,
-        [repr(split) for split in job.splits if split.made_with == model.weights],
+        [repr(split) for split in order.export.class_map.splits if split.made_with == model.weights],
         is_tiff_name(order.path),
     )
     plan = store.levels[0].plan
@@ -221,7 +219,7 @@ def _identity(order: MapOrder, job: BlockJob) -> dict[str, str]:
         "state of the run": learned.hexdigest()[:16],
         "network": _hash(network),
         "stack": f"{fingerprint(volume)} {_hash((volume.name, volume.shape_zyx, volume.voxel_size_nm))}",
-        "normalisation": _hash((job.working.normalisation.model_dump(mode="json"), job.working.factors_yx)),
+        "normalisation": _hash((working.normalisation.model_dump(mode="json"), working.factors_yx)),
         "set of options (--merged, --probabilities, split classes)": _hash(asked),
         "layout of blocks (by another version of the program)": _hash(layout),
     }
