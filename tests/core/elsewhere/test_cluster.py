@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from runs import curves, played
@@ -47,6 +48,33 @@ def test_an_address_where_nobody_answers_is_said_in_one_line(monkeypatch: pytest
 def test_tls_without_certificates_is_said_in_one_line() -> None:
     with pytest.raises(InputError, match="certificates"):
         connect("tls://127.0.0.1:9")
+
+
+def test_a_scheduler_behind_tls_takes_those_who_have_a_certificate_and_nobody_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pytest.importorskip("cryptography")
+    import dask
+    from distributed import LocalCluster, Security
+
+    def known(security: Security) -> Any:
+        """Give the certificates as a user's file of Dask's configuration does."""
+        under = "distributed.comm.tls."
+        client = {f"{under}client.cert": security.tls_client_cert, f"{under}client.key": security.tls_client_key}
+        return dask.config.set({f"{under}ca-file": security.tls_ca_file, **client})
+
+    security = Security.temporary()
+    options: dict[str, Any] = {"n_workers": 1, "processes": False, "protocol": "tls://", "security": security}
+    with LocalCluster(**options, dashboard_address="127.0.0.1:0", worker_dashboard_address=None) as there:
+        with known(security):
+            cluster = connect(there.scheduler_address)
+            assert cluster.ask(cluster.choose_worker("cpu")[0], os.getpid) == os.getpid()
+            cluster.close()
+        monkeypatch.setattr(module, "_CONNECT_S", 1.0)
+        with known(Security.temporary()), pytest.raises(InputError, match="certificates"):
+            connect(there.scheduler_address)
+        with pytest.raises(InputError, match="certificates"):
+            connect(there.scheduler_address.replace("tls://", "tcp://"))
 
 
 def test_a_worker_of_another_version_is_refused(
@@ -99,7 +127,9 @@ def test_a_process_of_our_own_learns_the_same_bit_for_bit(
 ) -> None:
     one_thread = fast_settings.replace(training=fast_settings.training.replace(threads=1))
     played(Trainer(stack, one_thread, run_dir=tmp_path / "here"))
-    trainer = RemoteTrainer(own_process(), make_order(one_thread), value)
+    own = own_process()
+    assert own.client.scheduler_info()["address"].startswith("tls://127.0.0.1:")  # nobody else can reach it
+    trainer = RemoteTrainer(own, make_order(one_thread), value)
     played(trainer)
     assert curves(trainer.run_dir) == curves(tmp_path / "here")
     (ours, _), (theirs, _) = (RunFolder.open(run).load_weights() for run in (tmp_path / "here", trainer.run_dir))

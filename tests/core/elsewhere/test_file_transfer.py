@@ -15,8 +15,9 @@ def test_a_folder_read_and_written_is_the_same_folder(tmp_path: Path) -> None:
     assert next(iter(read_files(tmp_path / "a"))) == "weights.safetensors"
 
 
-def test_hidden_files_such_as_half_written_ones_are_not_sent(tmp_path: Path) -> None:
+def test_half_written_files_and_the_lock_are_not_sent(tmp_path: Path) -> None:
     (tmp_path / ".run.json.partial-7").write_bytes(b"x")
+    (tmp_path / "run.lock").write_bytes(b"the other machine's process")
     (tmp_path / "run.json").write_bytes(b"y")
     assert read_files(tmp_path) == {"run.json": b"y"}
 

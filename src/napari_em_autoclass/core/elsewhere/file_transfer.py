@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from napari_em_autoclass.core.checkpoint import write_atomically
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.run_lock import LOCK_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,12 +23,13 @@ _THEIRS: Final = frozenset({"classes.json"})
 
 
 def read_files(run_dir: Path) -> dict[str, bytes]:
-    """Return the files of a run by their name in the folder, hidden ones left out.
+    """Return the files of a run by their name in the folder, hidden ones and the lock left out.
 
     The weights first: rows of the log beyond them are cut off when the run goes on, missing rows would be missing.
     """
     names = [path.relative_to(run_dir).as_posix() for path in run_dir.rglob("*") if path.is_file()]
-    wanted = sorted((name for name in names if _NAME.fullmatch(name)), key=lambda name: (name != _WEIGHTS, name))
+    known = [name for name in names if _NAME.fullmatch(name) and name != LOCK_NAME]
+    wanted = sorted(known, key=lambda name: (name != _WEIGHTS, name))
     found = {}
     for name in wanted:
         with suppress(FileNotFoundError):  # replaced by another while we looked

@@ -24,6 +24,7 @@ from napari_em_autoclass.core.events import (
     RunEnded,
     ViewRequest,
 )
+from napari_em_autoclass.core.run_lock import RunLock
 from napari_em_autoclass.core.run_settings import RunSettings, refuse_fixed_changes
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class RemoteTrainer:
         self._lock, self._wished, self._over = Lock(), Flag(), Flag()
         self._files: dict[str, bytes] = {}
         self._saved_step: int | None = None
+        self._run_lock: RunLock | None = None
         if not order.resume and (self.run_dir / "run.json").exists():
             raise InputError(f"{self.run_dir} already holds a run; choose another folder, or resume it")
 
@@ -153,6 +155,8 @@ class RemoteTrainer:
         """
         try:
             placed = self._placed()
+            if placed.fetches:  # elsewhere the worker has the lock
+                self._take_lock()
             try:
                 yield from self._followed(placed)
             except GeneratorExit:
@@ -165,12 +169,21 @@ class RemoteTrainer:
             self._over.set()
             self._wished.set()
             self._cluster.close()
+            if self._run_lock is not None:
+                self._run_lock.release()
 
     def _placed(self) -> Placed:
         if self._runs_on is None:
             return place(self._cluster, self._order, self._by_value)
         asks = (self._cluster, self._runs_on, self.run_dir, worker_side.writes_beside, self.run_id)
         return Placed(self._runs_on, not sees_folder(*asks))
+
+    def _take_lock(self) -> None:
+        try:
+            self.run_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"can't write to {self.run_dir} ({error.strerror}); choose another folder") from error
+        self._run_lock = RunLock.take(self.run_dir)
 
     # --- follow ------------------------------------------------------------------------------------------------------
 
