@@ -166,9 +166,11 @@ def test_cuts_across_the_sections_are_shown_live(qtbot: Any, dock: AutoclassDock
     shown = lambda: class_layers(viewer)[0]._slice.image.raw  # noqa: E731
     wanted = [1, 2, 3, 4, 4]  # the last is not answered, and looks like the one before
     qtbot.waitUntil(lambda: shown()[:, 20].tolist() == wanted, timeout=3000)
+    assert not dock.training_panel.history_bar.isEnabled()  # its maps are of sections
     viewer.dims.order = (0, 1, 2)
     viewer.dims.set_point(0, 50)
     qtbot.waitUntil(lambda: (shown() == 2).all(), timeout=3000)
+    assert dock.training_panel.history_bar.isEnabled()
 
 
 def test_a_time_series_is_learned_at_one_time_and_shown_at_others(

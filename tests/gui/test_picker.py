@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Image
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QCursor
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.events import SnapshotTaken, ViewRequest
@@ -91,3 +95,39 @@ def test_closing_lets_go_of_the_viewer(viewer: ViewerModel, picker: Picker) -> N
     picker.close()
     picker.close()
     assert len(viewer.mouse_double_click_callbacks) == n - 2
+
+
+@pytest.mark.slow
+def test_the_mouse_on_a_real_canvas_reads_and_picks_the_class(qtbot: Any, make_napari_viewer: Any) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(900, 600)
+    source = viewer.add_image(np.zeros((5, 32, 48), np.uint8), name="stack", scale=(50.0, 4.0, 4.0))
+    points = viewer.add_points([[1, 2, 3]])  # the user's active layer
+    layers = ClassLayers(viewer)
+    layers.show(source, CLASS_MAP)
+    classes = np.full((32, 48), 3, np.uint8)
+    layers.put(SnapshotTaken("", 0, "done", ViewRequest(2, 0, 32, 0, 48), classes, np.full_like(classes, 204)))
+    viewer.dims.set_point(0, 100)
+    picker = Picker(viewer, layers, lambda: CLASS_MAP)
+    canvas = next(made for made in QApplication.allWidgets() if "CanvasBackend" in type(made).__name__)
+    qtbot.waitExposed(canvas)
+    middle = QPoint(canvas.width() // 2, canvas.height() // 2)
+    told: list[str] = []
+    picker.pointed.connect(told.append)
+
+    def moved() -> bool:
+        QTest.mouseMove(canvas, middle + QPoint(len(told) % 2, QCursor.pos().y() % 2))
+        QTest.mouseMove(canvas, middle)
+        return told == ["axon, 80 % sure"]
+
+    qtbot.waitUntil(moved, timeout=3000)
+    zoom = camera(viewer).zoom
+    with qtbot.waitSignal(picker.picked, timeout=3000) as picked:
+        QTest.mouseDClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle)
+    shown_id, (z, y, x) = picked.args
+    assert (shown_id, z, camera(viewer).zoom) == (2, 2, zoom)
+    assert abs(y - 16) <= 1
+    assert abs(x - 24) <= 1
+    assert viewer.layers.selection.active is points
+    picker.close()
+    layers.close()

@@ -224,10 +224,10 @@ class AutoclassDock(QWidget):
         self.header.show_event(event)
         for panel in (self.training_panel, self.class_panel, self.export_panel):
             panel.on_event(event)
-        if isinstance(event, CutTaken):
-            self.layers.put(event)
-        if isinstance(event, SnapshotTaken):
-            if self.training_panel.history_bar.is_live:
+        if isinstance(event, SnapshotTaken | CutTaken):
+            bar = self.training_panel.history_bar
+            bar.setEnabled(isinstance(event, SnapshotTaken))  # it goes back through the maps of a section
+            if bar.is_live or isinstance(event, CutTaken):
                 self.layers.put(event)
             if self.session.state is RunState.LEARNING:
                 self._say(_STAGES[event.stage].format(step=event.step), False)
