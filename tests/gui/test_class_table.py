@@ -75,7 +75,7 @@ def test_shares_of_another_number_of_classes_count_as_none(table: ClassTable) ->
 
 
 def statistics(n_ids: int, entropy_bits: float) -> ClassStatistics:
-    ones, none = np.ones(n_ids + 1, np.int64), np.zeros((n_ids + 1, n_ids + 1))
+    ones = np.ones(n_ids + 1, np.int64)
     return ClassStatistics(
         100 * ones,
         np.zeros((n_ids + 1, n_ids + 1)),

@@ -82,3 +82,11 @@ def test_a_change_of_settings_is_marked_in_both_plots(curves: Curves) -> None:
     assert marks[0].toolTip() == "From step 30 on:\nbalance.weight = 2.0\nviews.noise = 0.0"
     curves.clear()
     assert not any(mark.scene() for mark in marks)
+
+
+def test_legend_and_quality_show_when_asked_for(curves: Curves) -> None:
+    low = curves.sizeHint().height()
+    curves.set_detailed(True)
+    assert curves.sizeHint().height() > low + 60
+    curves.set_detailed(False)
+    assert curves.sizeHint().height() == low

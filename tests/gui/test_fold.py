@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QToolButton
 
-from napari_em_autoclass.gui.fold import Fold, FoldColumn
+from napari_em_autoclass.gui.fold import Fold, FoldColumn, FoldRow
 
 
 def test_a_click_on_the_title_folds_and_unfolds(qtbot: Any) -> None:
@@ -48,3 +48,19 @@ def test_one_fold_takes_the_room_that_is_left_and_folded_leaves_it_below(qtbot: 
         fold.set_open(False)
     qtbot.waitUntil(lambda: folds[2].geometry().bottom() < 150)
     assert max(fold.height() for fold in folds) < 50
+
+
+def test_folds_in_a_row_open_below_it(qtbot: Any) -> None:
+    folds = [Fold(title, QLabel(f"body of {title}"), is_open=False) for title in ("a", "b")]
+    row = FoldRow(*folds)
+    qtbot.addWidget(row)
+    row.show()
+    buttons = [button for button in row.findChildren(QToolButton) if button.isVisible()]
+    assert [button.text() for button in buttons] == ["a", "b"]
+    assert len({button.mapTo(row, button.rect().center()).y() for button in buttons}) == 1
+    qtbot.mouseClick(buttons[1], Qt.MouseButton.LeftButton)
+    assert [fold.body.isVisible() for fold in folds] == [False, True]
+    folds[0].setVisible(False)
+    assert buttons[0].isHidden()
+    folds[1].set_summary("what is in it")
+    assert buttons[1].toolTip() == "what is in it"

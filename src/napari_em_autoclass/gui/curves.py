@@ -16,7 +16,7 @@ __all__ = ["Curves"]
 
 _LINE_COLORS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#0072b2")
 _MAX_POINTS = 1000
-_HEIGHT_PX, _QUALITY_PX = 84, 52
+_HEIGHT_PX, _QUALITY_PX = 64, 52
 _LEGEND_LETTERS, _LEGEND_PX = 56, 26
 
 
@@ -42,7 +42,6 @@ class Curves(QWidget):
             "section the class map explains (CSEV, 0 to 1); a fall by more than 0.03 means something.</qt>"
         )
         self._quality_plot.setFixedHeight(_QUALITY_PX)
-        self._quality_plot.setXLink(self._loss_plot)
         self._quality_plot.setYRange(-0.2, 1, padding=0.02)
         self._quality_plot.getAxis("left").setTicks([[(0.0, "0"), (0.5, ".5"), (1.0, "1")]])  # more would overlap
         self._skill_line = self._quality_plot.plot(pen=pg.mkPen(_LINE_COLORS[0], width=1.5))
@@ -68,7 +67,13 @@ class Curves(QWidget):
         layout.addWidget(self._legend)
         layout.addWidget(self._quality_plot)
         layout.addWidget(self._quality_legend)
+        self.set_detailed(False)
         self._redraw_soon = qthrottled(self._redraw, timeout=250)
+
+    def set_detailed(self, is_detailed: bool) -> None:
+        """Show which line is which, foresight and quality; or, in less room, loss and shares alone."""
+        for widget in (self._legend, self._quality_plot, self._quality_legend):
+            widget.setVisible(is_detailed)
 
     @property
     def n_points(self) -> int:
@@ -159,6 +164,7 @@ class Curves(QWidget):
         self._bars.setOpts(x=np.arange(1, n + 1), height=np.asarray(self._usage), brushes=brushes, pen=None)
 
     def _redraw_quality(self) -> None:
+        self._quality_plot.setXRange(0, max(self._steps[-1] if self._steps else 1, 1), padding=0.02)
         words = []
         for line, points, name, number in (
             (self._skill_line, self._skills, "foresight", 0),

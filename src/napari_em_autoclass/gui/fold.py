@@ -1,4 +1,4 @@
-"""A part of the dock that folds to its title."""
+"""Parts of the dock that fold to their titles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
-__all__ = ["Fold", "FoldColumn"]
+__all__ = ["Fold", "FoldColumn", "FoldRow"]
 
 
 class Fold(QWidget):
@@ -52,9 +52,20 @@ class Fold(QWidget):
         self._button.setChecked(is_open)
 
     def set_summary(self, text: str) -> None:
-        """Say beside the title what one would see when unfolding."""
+        """Say beside the title, or in its tooltip, what one would see when unfolding."""
         self._summary.setText(text)
         self._summary.setToolTip(text)
+        self._button.setToolTip(text)
+
+    def take_title(self) -> QToolButton:
+        """Return the title, to be shown somewhere else; here stays what it unfolds."""
+        self._summary.setVisible(False)
+        return self._button
+
+    def setVisible(self, visible: bool) -> None:
+        """Show or hide title and body, wherever the title is."""
+        super().setVisible(visible)
+        self._button.setVisible(visible)
 
     def _on_toggled(self, is_open: bool) -> None:
         self._button.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
@@ -80,3 +91,20 @@ class FoldColumn(QWidget):
     def _share_room(self, is_open: bool) -> None:
         self._column.setStretchFactor(self._largest, 1 if is_open else 0)
         self._column.setStretch(self._column.count() - 1, 0 if is_open else 1)
+
+
+class FoldRow(QWidget):
+    """Folds with their titles side by side in one line, and what is open below it."""
+
+    def __init__(self, *folds: Fold, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        titles = QHBoxLayout()
+        titles.setSpacing(10)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addLayout(titles)
+        for fold in folds:
+            titles.addWidget(fold.take_title())
+            column.addWidget(fold)
+        titles.addStretch(1)

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QProgressBar,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -30,7 +31,7 @@ from napari_em_autoclass.gui.compute_box import ComputeBox
 from napari_em_autoclass.gui.curves import Curves
 from napari_em_autoclass.gui.editors import FloatBox, IntBox
 from napari_em_autoclass.gui.effort import Effort
-from napari_em_autoclass.gui.fold import Fold
+from napari_em_autoclass.gui.fold import Fold, FoldRow
 from napari_em_autoclass.gui.glyphs import ACCENT, GlyphButton
 from napari_em_autoclass.gui.history_bar import HistoryBar
 from napari_em_autoclass.gui.live_settings import LiveSettings
@@ -77,6 +78,7 @@ class TrainingPanel(QWidget):
         self.speed_label = QLabel()
         self.progress_bar = QProgressBar()
         self.curves = Curves()
+        self.more_curves_button = QToolButton()
         self.history_bar = HistoryBar(session)
         self.history_bar.setVisible(False)
         self.sliders = AimSliders()
@@ -111,6 +113,7 @@ class TrainingPanel(QWidget):
         """Follow a run."""
         if isinstance(event, RunStarted):
             self.curves.setVisible(True)
+            self.more_curves_button.setVisible(True)
             self.history_bar.setVisible(True)
             self.history_bar.clear(self._session.run_dir)
             if not self._session.is_resumed:
@@ -158,6 +161,11 @@ class TrainingPanel(QWidget):
         self.minutes_box.setValue(DEFAULT_SECONDS / 60)
         self.minutes_box.setToolTip("How long to learn. The map shows from the first seconds on, and sharpens.")
         self.curves.setVisible(False)  # nothing to see yet; the room is for the classes
+        self.more_curves_button.setText("⌄")
+        self.more_curves_button.setCheckable(True)
+        self.more_curves_button.setVisible(False)
+        self.more_curves_button.setAccessibleName("More curves")
+        self.more_curves_button.setToolTip("More curves: which line is which, foresight, and quality without labels")
         self.progress_bar.setRange(0, 1000)
         self.progress_bar.setTextVisible(False)
         self.progress_bar.setFixedHeight(6)
@@ -175,17 +183,17 @@ class TrainingPanel(QWidget):
         choices.addWidget(self.classes_box, 1, 1)
         choices.addWidget(QLabel("Time"), 1, 2)
         choices.addWidget(self.minutes_box, 1, 3)
-        choices.setColumnStretch(1, 1)
-        choices.setColumnStretch(3, 1)
+        choices.setColumnStretch(3, 1)  # three digits of classes need no more room
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
         for button in (self.learn_button, self.pause_button, self.stop_button):
             buttons.addWidget(button)
         buttons.addStretch(1)
         buttons.addWidget(self.speed_label)
+        buttons.addWidget(self.more_curves_button)
         self.aims_fold = Fold("What matters", self.sliders, is_open=False)
         self.advanced_fold = Fold("More settings", self.advanced, is_open=False)
-        self.compute_fold = Fold("Where to compute", self.compute_box, is_open=False)
+        self.compute_fold = Fold("Computer", self.compute_box, is_open=False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
@@ -193,7 +201,8 @@ class TrainingPanel(QWidget):
         layout.addWidget(self.effort)
         layout.addLayout(buttons)
         layout.addWidget(self.progress_bar)
-        for widget in (self.curves, self.history_bar, self.aims_fold, self.advanced_fold, self.compute_fold):
+        folds = FoldRow(self.aims_fold, self.advanced_fold, self.compute_fold)
+        for widget in (self.curves, self.history_bar, folds):
             layout.addWidget(widget)
 
     def _connect(self) -> None:
@@ -207,6 +216,7 @@ class TrainingPanel(QWidget):
         self.minutes_box.valueChanged.connect(
             lambda minutes: self.effort.preset_box.show_seconds(round(60 * minutes, 3))
         )
+        self.more_curves_button.toggled.connect(self.curves.set_detailed)
         self.compute_box.summarised.connect(self.compute_fold.set_summary)
         self.advanced.failed.connect(lambda message: self._session.said.emit(message, True))
         self.advanced_fold.toggled.connect(lambda is_open: self.advanced.show_recipe() if is_open else None)
