@@ -44,6 +44,8 @@ def seen(classifier: FilterClassifier, working: WorkingVolume, *view: int, probs
 def test_the_middle_view_is_the_whole_middle_section() -> None:
     volume = Volume(np.zeros((5, 6, 7), np.uint8), (40.0, 4.0, 4.0))
     assert middle_view(volume) == ViewRequest(2, 0, 6, 0, 7)
+    large = Volume(np.broadcast_to(np.uint8(0), (9, 5001, 1000)), volume.voxel_size_nm)
+    assert middle_view(large) == ViewRequest(4, 1988, 3012, 0, 1000)
 
 
 @pytest.mark.parametrize("box", [(0, 50, 0, 77), (0, 1, 0, 1), (49, 50, 76, 77), (10, 40, 20, 70), (31, 33, 31, 33)])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import Field
 
-from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.errors import InputError, UnreadableError
 from napari_em_autoclass.core.settings import Settings
 from napari_em_autoclass.core.survey import survey
 from napari_em_autoclass.core.volume import Box
@@ -98,7 +98,7 @@ def fit_normalisation(
         measured, statistics = _surveyed(volume, settings.max_sections)
     else:
         measured = np.unique(np.linspace(0, depth - 1, min(depth, settings.max_sections)).round().astype(int))
-        statistics = np.array([_centre_and_spread(_sample(volume, int(z))) for z in measured])  # (n, 2)
+        measured, statistics = _measured(volume, measured)
     # Blank sections say nothing about the tissue, even if they are the most.
     shown = statistics[statistics[:, 1] > 0]
     if not len(shown):
@@ -118,6 +118,20 @@ def fit_normalisation(
         section_centre=tuple(map(float, centres)),
         section_spread=tuple(map(float, spreads)),
     )
+
+
+def _measured(volume: Volume, sections: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Return which of the sections could be looked at, and their centre and spread (n, 2)."""
+    found: dict[int, tuple[float, float]] = {}
+    unreadable: UnreadableError | None = None
+    for z in map(int, sections):
+        try:
+            found[z] = _centre_and_spread(_sample(volume, z))
+        except UnreadableError as error:  # a damaged chunk: the other sections tell enough
+            unreadable = error
+    if unreadable is not None and not found:
+        raise unreadable
+    return np.array(list(found)), np.array(list(found.values()))
 
 
 def _surveyed(volume: Volume, max_sections: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

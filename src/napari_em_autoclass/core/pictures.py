@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_em_autoclass.core.clock import Timer
 from napari_em_autoclass.core.cut import CutPainter
+from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import CutRequest, CutTaken, SnapshotTaken, ViewRequest
 from napari_em_autoclass.core.section_painter import SectionPainter
 from napari_em_autoclass.core.snapshot import Abandoned
@@ -114,6 +115,11 @@ class Pictures:
         ----------
         classifier, view, of_run, is_wanted : as for `take`
         is_looked_at : asked between two pieces; the rest is left out if something else is looked at by then
+
+        Raises
+        ------
+        InputError
+            If the file can't be read there.
         """
         try:
             yield self.take(classifier, view, of_run, is_wanted)
@@ -121,6 +127,10 @@ class Pictures:
                 yield self.take(classifier, view, of_run, is_wanted)
         except Abandoned:
             return
+        except InputError:
+            self._section = None  # not hurried any more: it is tried again when the next picture is due
+            self._since.restart()
+            raise
 
     def _of_section(
         self,

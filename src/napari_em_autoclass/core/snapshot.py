@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["Abandoned", "ViewMap", "classify_view", "highest_id", "middle_view"]
 
 
+_MOST_SIDE = 1024  # voxels
+
+
 class Abandoned(Exception):
     """Nobody wants the map any more that was being made."""
 
@@ -35,11 +38,14 @@ class ViewMap(NamedTuple):
 
 
 def middle_view(volume: Volume) -> ViewRequest:
-    """Return a request for the whole middle section, for those who look at nothing in particular."""
+    """Return a request for the middle section, of a large one for its middle: it must not take longer than a step."""
     from napari_em_autoclass.core.events import ViewRequest  # noqa: PLC0415
 
     depth, height, width = volume.shape_zyx
-    return ViewRequest(depth // 2, 0, height, 0, width)
+    (y0, y1), (x0, x1) = (
+        ((n - shown) // 2, (n + shown) // 2) for n, shown in ((n, min(n, _MOST_SIDE)) for n in (height, width))
+    )
+    return ViewRequest(depth // 2, y0, y1, x0, x1)
 
 
 def classify_view(

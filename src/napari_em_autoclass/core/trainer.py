@@ -24,6 +24,7 @@ from napari_em_autoclass.core.events import (
     CutRequest,
     CutTaken,
     Event,
+    Notice,
     RunEnded,
     RunStarted,
     SnapshotTaken,
@@ -90,6 +91,7 @@ class Trainer:
         self.device = choose_device(settings.device)
         self._stop = False
         self._stopped_at = 0.0
+        self._no_picture = ""
         self._clock = Clock()
         if resume and run_dir is None:
             raise InputError("to resume, name the folder of the run")
@@ -227,13 +229,18 @@ class Trainer:
 
     # --- pictures, saving --------------------------------------------------------------------------------------------
 
-    def _picture(self, view: ViewRequest | CutRequest) -> Iterator[SnapshotTaken | CutTaken]:
+    def _picture(self, view: ViewRequest | CutRequest) -> Iterator[SnapshotTaken | CutTaken | Notice]:
         """Yield pieces of the map of a view; nothing if that took too long for a run that was stopped."""
         of_run = (self.run_id, self._course.progress.step, self._course.progress.stage)
         classifier = self._course.learner.classifier.eval()
-        yield from self._pictures.pieces(
-            classifier, view, of_run, self._has_time, lambda: self.view in (None, view) and not self._stop
-        )
+        try:
+            yield from self._pictures.pieces(
+                classifier, view, of_run, self._has_time, lambda: self.view in (None, view) and not self._stop
+            )
+        except InputError as error:  # a damaged chunk, or NaN: the rest can be learned from all the same
+            if str(error) != self._no_picture:
+                self._no_picture = str(error)
+                yield Notice(self.run_id, f"There is no map of what is in view: {error}.")
 
     def _has_time(self) -> bool:
         return not self._stop or time.perf_counter() < self._stopped_at + _LAST_PICTURE_S

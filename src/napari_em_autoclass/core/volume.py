@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from napari_em_autoclass.core.chunk_grid import ChunkGrid, chunk_grid
-from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.errors import InputError, UnreadableError
 
 __all__ = ["ArrayLike", "Box", "Volume", "fingerprint"]
 
@@ -149,7 +149,7 @@ class Volume:
 
         Raises
         ------
-        InputError
+        UnreadableError
             If the file can't be read there (a corrupt or missing chunk, a file that was moved).
         """
         try:
@@ -157,11 +157,11 @@ class Volume:
         except Exception as error:
             # Codecs, HDF5, Zarr and the file system each raise their own; to the user all of them mean the same.
             where = f"sections {box.z0} to {box.z1 - 1}"
-            raise InputError(
+            raise UnreadableError(
                 f"{self.name}: can't read {where} ({type(error).__name__}: {_one_line(error)}); the file may be damaged"
             ) from error
         if block.shape != box.shape:
-            raise InputError(
+            raise UnreadableError(
                 f"{self.name}: asked for a block of {box.shape}, got {block.shape}; the file may be truncated"
             )
         return block
@@ -179,13 +179,27 @@ class Volume:
 
 
 def fingerprint(volume: Volume) -> str:
-    """Return a short hash of shape, dtype, voxel size and some voxels: equal data give equal hashes."""
+    """Return a short hash of shape, dtype, voxel size and some voxels: equal data give equal hashes.
+
+    Raises
+    ------
+    UnreadableError
+        If none of these voxels can be read.
+    """
+    unreadable = []
     digest = hashlib.sha256(repr((volume.shape_zyx, volume.dtype.str, volume.voxel_size_nm)).encode())
     depth, height, width = volume.shape_zyx
     for z in sorted({0, depth // 2, depth - 1}):
         y, x = max(0, height // 2 - 32), max(0, width // 2 - 32)
-        block = volume.read(Box(z, z + 1, y, min(y + 64, height), x, min(x + 64, width)))
+        try:
+            block = volume.read(Box(z, z + 1, y, min(y + 64, height), x, min(x + 64, width)))
+        except UnreadableError as error:  # a damaged chunk is one of the marks of the volume
+            unreadable.append(error)
+            digest.update(b"unreadable")
+            continue
         digest.update(np.ascontiguousarray(block).tobytes())
+    if len(unreadable) == len({0, depth // 2, depth - 1}):
+        raise unreadable[0]
     return digest.hexdigest()[:16]
 
 
