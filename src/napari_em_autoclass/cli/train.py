@@ -36,6 +36,8 @@ from napari_em_autoclass.cli.several import open_further, refuse_several
 from napari_em_autoclass.cli.signals import calling_on_signals
 from napari_em_autoclass.cli.wishes import Wishes
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.run_files import is_blank
+from napari_em_autoclass.core.run_lock import writer_of
 
 if TYPE_CHECKING:
     from napari_em_autoclass.core.elsewhere import RemoteTrainer
@@ -159,7 +161,7 @@ def train_into(
 
 def _new_settings(out: Path, wishes: Wishes) -> RunSettings:
     settings = wishes.settings()
-    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+    if out.exists() and not is_blank(out):
         raise InputError(f"{out}: exists already; choose another --out, or go on with that run by --resume")
     return settings
 
@@ -219,7 +221,7 @@ def _no_folder_without_a_run(run: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        worth_keeping = _holds_a_run(run) or (run / CRASH_LOG).exists()
+        worth_keeping = _holds_a_run(run) or (run / CRASH_LOG).exists() or writer_of(run) is not None
         if missing and run.is_dir() and not worth_keeping:
             shutil.rmtree(run, ignore_errors=True)
         for folder in missing[1:]:
