@@ -13,8 +13,10 @@ from qtpy.QtCore import Qt
 
 from napari_em_autoclass.core.class_map import ClassMap, History
 from napari_em_autoclass.core.class_relations import ClassRelations
+from napari_em_autoclass.core.class_splits import with_split
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import CheckpointSaved, ClassesRemade
+from napari_em_autoclass.core.split import FoundParts
 from napari_em_autoclass.gui.decisions import Decisions
 from napari_em_autoclass.gui.session import RunState, Session
 from napari_em_autoclass.gui.suggestions import Suggestions
@@ -205,3 +207,15 @@ def test_the_classes_of_a_real_run_are_compared(phantom: Any, fast_settings: Any
     told: list[float] = []
     assert compare_classes(tmp_path / "run", volume, told.append).n_classes == settings.n_classes
     assert told[0] == 0
+
+
+def test_a_split_class_is_one_however_many_parts_it_shows(qtbot: Any, row: Suggestions, decisions: Decisions) -> None:
+    split = with_split(ClassMap.fresh(K), FoundParts(5, ((0.0,), (1.0,), (2.0,)), 1.0, "student@0"))
+    decisions.do(split)
+    assert row.slider.maximum() == K
+    slide(qtbot, row, K - 1)
+    assert decisions.shown.rows() == (1, 3, 4, *split.splits[0].ids, 6)
+    decisions.do(decisions.class_map.merge((3, 4)))
+    assert row.slider.maximum() == K - 1
+    decisions.do(decisions.class_map.merge((2, split.splits[0].ids[0])))  # with a part: it stays out of the tree
+    assert row.slider.maximum() == K - 1

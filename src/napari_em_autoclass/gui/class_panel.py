@@ -153,6 +153,7 @@ class ClassPanel(QWidget):
         self.surveyor.told.connect(self._on_told)
         self.view.customContextMenuRequested.connect(self._on_menu_wanted)
         self.edits.split_begun.connect(lambda _: self._update_buttons())
+        self.suggestions.split_notice.split_wanted.connect(self.edits.split)
         self._session.state_changed.connect(self._update_buttons)
         self.table.renamed.connect(lambda i, name: self.edits.change(lambda c: c.rename(i, name)))
         self._decisions.changed.connect(self._on_shown)

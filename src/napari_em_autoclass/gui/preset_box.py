@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
 
 __all__ = ["PRESETS", "Preset", "PresetBox"]
 
+_WIDER = "a network three times as wide sees four times as many tiles in each step"
 _GPU = ("training.tiles_per_step=24", "classifier.width=48", "tiles.n_regions=64")
 
 
@@ -23,12 +24,12 @@ class Preset:
 
 
 PRESETS = (
-    Preset("Laptop · quick look", 60.0, (), "A minute, to see what the stack holds."),
-    Preset("Laptop · normal", 240.0, (), "Four minutes: as good as most stacks need."),
-    Preset("Laptop · thorough", 1200.0, (), "Twenty minutes, for the map you keep."),
-    Preset("GPU · quick look", 60.0, _GPU, "A minute, with a wider network and more tiles at once."),
-    Preset("GPU · normal", 240.0, _GPU, "Four minutes, with a wider network and more tiles at once."),
-    Preset("GPU · thorough", 1200.0, _GPU, "Twenty minutes, with a wider network and more tiles at once."),
+    Preset("Laptop · quick look", 60.0, (), "a minute, to see what the stack holds."),
+    Preset("Laptop · normal", 240.0, (), "four minutes, as good as most stacks need."),
+    Preset("Laptop · thorough", 1200.0, (), "twenty minutes, for the map you keep."),
+    Preset("Graphics card · quick look", 60.0, _GPU, f"a minute, to see what the stack holds; {_WIDER}."),
+    Preset("Graphics card · normal", 240.0, _GPU, f"four minutes, as good as most stacks need; {_WIDER}."),
+    Preset("Graphics card · thorough", 1200.0, _GPU, f"twenty minutes, for the map you keep; {_WIDER}."),
 )
 _NORMAL = 1
 _OWN = "Own settings"
@@ -48,7 +49,7 @@ class PresetBox(QComboBox):
         self.setToolTip(
             "<qt>"
             + "<br>".join(f"<b>{preset.title}</b>: {preset.about}" for preset in PRESETS)
-            + "<br>Choose GPU on a workstation with one; on a laptop that would be slow.</qt>"
+            + "<br>The last three want a workstation with a graphics card (GPU); on a laptop they would be slow.</qt>"
         )
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setCurrentIndex(_NORMAL)

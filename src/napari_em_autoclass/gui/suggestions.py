@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QVBoxLayout, QWidget
 
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.events import CheckpointSaved, ClassesRemade, Event, RunEnded, RunStarted, StepDone
@@ -16,6 +16,7 @@ from napari_em_autoclass.core.merge_tree import LEAST_GROUPS, MergeTree, with_gr
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.decisions import Decisions
 from napari_em_autoclass.gui.session import Session, sentence_for
+from napari_em_autoclass.gui.split_notice import SplitNotice
 from napari_em_autoclass.gui.worker import Report, TaskWorker
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class Suggestions(QWidget):
         self._age_s = 0.0  # learned since the classes were compared
         self._elapsed_s = 0.0
         self._worker: TaskWorker | None = None
+        self.split_notice = SplitNotice(session, decisions)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.figure = QLabel()
         self.apply_button = QPushButton("Apply")
@@ -84,6 +86,7 @@ class Suggestions(QWidget):
 
     def on_event(self, event: Event) -> None:
         """Follow a run: classes can be compared from its first checkpoint on, and anew when they have changed."""
+        self.split_notice.on_event(event)
         if isinstance(event, RunStarted):
             self._forget()
             self._has_weights, self._elapsed_s = False, 0.0
@@ -114,13 +117,17 @@ class Suggestions(QWidget):
         self.apply_button.setToolTip("Merge the classes as shown; one Undo takes it back")
         self.figure.setMinimumWidth(self.figure.fontMetrics().horizontalAdvance("20 groups"))
         self.figure.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        row = QHBoxLayout()
         row.setSpacing(6)
         row.addWidget(label)
         row.addWidget(self.slider, 1)
         row.addWidget(self.figure)
         row.addWidget(self.apply_button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.split_notice)
+        column.addLayout(row)
 
     def _on_moved(self, n_groups: int) -> None:
         if n_groups == self.slider.maximum():
@@ -181,7 +188,7 @@ class Suggestions(QWidget):
     def _on_decided(self, class_map: ClassMap | None) -> None:
         """Begin again from all rows: what was previewed has been decided, or something else was."""
         self._tree = None
-        n_rows = len(class_map.rows()) if class_map is not None else 0
+        n_rows = _n_mergeable(class_map) if class_map is not None else 0
         self.slider.blockSignals(True)
         self.slider.setRange(LEAST_GROUPS, max(n_rows, LEAST_GROUPS))
         self.slider.setValue(self.slider.maximum())
@@ -202,3 +209,9 @@ class Suggestions(QWidget):
         if self._worker is None:
             n_groups = self.slider.value()
             self.figure.setText(f"{n_groups} groups" if n_groups < self.slider.maximum() else "")
+
+
+def _n_mergeable(class_map: ClassMap) -> int:
+    """Return how many groups the classes make now, as the merge tree counts: a split class is one of them."""
+    whole = [group.members for group in class_map.groups if group.members[-1] <= class_map.n_classes]
+    return class_map.n_classes - sum(len(members) - 1 for members in whole)
