@@ -35,6 +35,7 @@ from napari_em_autoclass.gui.fold import Fold, FoldRow
 from napari_em_autoclass.gui.glyphs import ACCENT, GlyphButton
 from napari_em_autoclass.gui.history_bar import HistoryBar
 from napari_em_autoclass.gui.live_settings import LiveSettings
+from napari_em_autoclass.gui.pace import pace_of
 from napari_em_autoclass.gui.preset_box import Preset
 from napari_em_autoclass.gui.recipe_box import RecipeBox
 from napari_em_autoclass.gui.recipe_card import DEFAULT_CLASSES, DEFAULT_SECONDS, DockCard, dock_cards
@@ -120,7 +121,7 @@ class TrainingPanel(QWidget):
                 self.curves.clear()
         elif isinstance(event, StepDone):
             self.progress_bar.setValue(round(1000 * event.fraction))
-            self.speed_label.setText(_pace(event))
+            self.speed_label.setText(pace_of(event))
             self.curves.add(event)
         elif isinstance(event, SnapshotTaken):
             self.history_bar.add(event)
@@ -294,15 +295,3 @@ class TrainingPanel(QWidget):
             self.speed_label.setText("stopping…")
         if (state is RunState.COMPARING) != (self.speed_label.text() == _COMPARING):
             self.speed_label.setText(_COMPARING if state is RunState.COMPARING else "")
-
-
-def _pace(event: StepDone) -> str:
-    """Return "1:42 left · 38 steps/s"; nothing is said about the time before it can be known."""
-    speed = event.step / event.elapsed_s if event.elapsed_s > 0 else 0.0
-    pace = f"{speed:.0f} steps/s" if speed >= 10 else f"{speed:.1f} steps/s"
-    if event.fraction <= 0.01:
-        return pace
-    left = round(event.elapsed_s * (1 - event.fraction) / event.fraction)
-    hours, minutes, seconds = left // 3600, left // 60 % 60, left % 60
-    clock = f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
-    return f"{clock} left · {pace}"
