@@ -46,6 +46,17 @@ def test_a_compared_map_of_a_time_series_lies_at_its_time(viewer: ViewerModel) -
     assert viewer.dims.current_step[1] == 3
 
 
+def test_a_map_that_is_kept_takes_neither_selection_nor_section_and_shows_when_asked(
+    viewer: ViewerModel, source: Image
+) -> None:
+    viewer.dims.set_current_step(0, 1)
+    viewer.layers.selection.active = source
+    ComparedLayer(viewer).keep(source, ComparedMap("before", 3, (0, 0), np.ones((32, 48), np.uint8), 4))
+    assert not viewer.layers["before · tiny"].visible
+    assert viewer.layers.selection.active is source
+    assert viewer.dims.current_step[0] == 1
+
+
 def test_what_was_taught_lies_under_the_paint_in_its_colours(viewer: ViewerModel, source: Image) -> None:
     painted = viewer.add_labels(np.zeros((5, 32, 48), np.uint8), name="paint")
     painted.data[2, 3, 4] = 7

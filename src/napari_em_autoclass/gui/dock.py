@@ -280,7 +280,7 @@ class AutoclassDock(QWidget):
         if class_map is not None and self._layer is not None and self._layer in self._viewer.layers:
             view = snapshot.view
             kept = ComparedMap(name, view.z, (view.y0, view.x0), snapshot.classes, class_map.n_classes)
-            ComparedLayer(self._viewer).show(self._layer, kept)
+            ComparedLayer(self._viewer).keep(self._layer, kept)
 
     def _save_history(self, history: History) -> History | None:
         run_dir: Path | None = self.session.run_dir

@@ -30,6 +30,17 @@ class ComparedLayer:
         self._viewer = viewer
         self._layer: Labels | None = None
 
+    def keep(self, source: Image, compared: ComparedMap) -> None:
+        """Add the map as a layer that does not show yet; selection and section stay as they are."""
+        selected, active = set(self._viewer.layers.selection), self._viewer.layers.selection.active
+        step = self._viewer.dims.point
+        self.show(source, compared)
+        if self._layer is not None:
+            self._layer.visible = False
+        self._viewer.dims.point = step
+        self._viewer.layers.selection = selected
+        self._viewer.layers.selection.active = active
+
     def show(self, source: Image, compared: ComparedMap, leading: tuple[int, ...] = ()) -> None:
         """Lay the map on `source`, at an index of its leading axes, in place of the one before; go to its section."""
         lengths, shape = shape_of(source)
