@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QInputDialog
 
 from napari_em_autoclass.gui.session import RunState, Session
 from napari_em_autoclass.gui.stack_panel import StackPanel
@@ -191,6 +191,12 @@ def test_a_folder_can_be_opened(qtbot: Any, panel: StackPanel, monkeypatch: pyte
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: "/data/stack.zarr")
     with qtbot.waitSignal(panel.path_chosen, check_params_cb=lambda path: path == "/data/stack.zarr"):
         panel.open_folder_action.trigger()
+
+
+def test_an_address_can_be_opened(qtbot: Any, panel: StackPanel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: (" https://host/stack.zarr ", True))
+    with qtbot.waitSignal(panel.path_chosen, check_params_cb=lambda path: path == "https://host/stack.zarr"):
+        panel.open_address_action.trigger()
 
 
 def test_the_stack_cannot_change_while_learning(panel: StackPanel) -> None:

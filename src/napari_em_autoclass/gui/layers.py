@@ -19,7 +19,7 @@ from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.errors import MissingVoxelSize
 from napari_em_autoclass.core.events import CutTaken, SnapshotTaken
 from napari_em_autoclass.core.split import Split
-from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.core.volume import Box, Volume
 from napari_em_autoclass.gui.at_index import placed
 from napari_em_autoclass.gui.class_colors import LabelsLook, label_colors, towards, whole_classes
 from napari_em_autoclass.gui.flat_only import FlatOnly
@@ -28,6 +28,8 @@ from napari_em_autoclass.gui.source import OURS, SOURCE, shape_of, transform_of
 from napari_em_autoclass.gui.viewpoint import in_units_of
 
 __all__ = ["ClassLayers", "add_stack", "add_volume", "label_colors"]
+
+_LIMITS_PX = 1024  # side of the part of a section that gives the contrast limits
 
 _CLASS_OPACITY = 0.5
 _THUMBNAIL_S = 3.0
@@ -265,8 +267,8 @@ def add_stack(viewer: Viewer, path: str) -> Image:
 
 
 def add_volume(viewer: Viewer, volume: Volume, in_nm: bool = True) -> Image:
-    """Show a volume as a lazy image layer, without reading more than one section of it."""
-    middle = volume.section(volume.shape_zyx[0] // 2)
+    """Show a volume as a lazy image layer, without reading more than the middle of one section of it."""
+    middle = volume.read(_middle_box(volume))
     low, high = (float(limit) for limit in np.percentile(middle, (0.5, 99.5)))
     placed: dict[str, Any] = {"scale": volume.voxel_size_nm, "units": ("nm",) * 3} if in_nm else {}
     # Limits from one section: napari would read far more of the stack to find them.
@@ -275,3 +277,9 @@ def add_volume(viewer: Viewer, volume: Volume, in_nm: bool = True) -> Image:
     layer = Image(volume.data, name=volume.name, rgb=False, multiscale=False, contrast_limits=limits, **placed)
     viewer.add_layer(layer)
     return layer
+
+
+def _middle_box(volume: Volume) -> Box:
+    depth, height, width = volume.shape_zyx
+    y, x = (max(0, (n - _LIMITS_PX) // 2) for n in (height, width))
+    return Box(depth // 2, depth // 2 + 1, y, min(y + _LIMITS_PX, height), x, min(x + _LIMITS_PX, width))

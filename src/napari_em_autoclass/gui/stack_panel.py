@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
     QGridLayout,
+    QInputDialog,
     QLabel,
     QLineEdit,
     QMenu,
@@ -67,6 +68,7 @@ class StackPanel(QWidget):
         menu = QMenu(self)
         self.open_file_action = menu.addAction("File…")
         self.open_folder_action = menu.addAction("Folder (Zarr, or a section per file)…")
+        self.open_address_action = menu.addAction("Address of a Zarr store (s3://, gs://, https://)…")
         self.sample_action = menu.addAction("Sample stack (made up, nothing is downloaded)")
         self.open_button.setMenu(menu)
         self.size_label = QLabel("Voxel size (nm)")
@@ -90,6 +92,7 @@ class StackPanel(QWidget):
         self.layer_box.activated.connect(self._on_activated)
         self.open_file_action.triggered.connect(self._ask_for_file)
         self.open_folder_action.triggered.connect(self._ask_for_folder)
+        self.open_address_action.triggered.connect(self._ask_for_address)
         self.sample_action.triggered.connect(self._on_sample_wanted)
         self.sample.made.connect(self.choose)
         self.sample.failed.connect(lambda error: self._session.said.emit(sentence_for(error), True))
@@ -236,6 +239,11 @@ class StackPanel(QWidget):
         path, _ = QFileDialog.getOpenFileName(self, "Open a stack", "", _FILES)
         if path:
             self.path_chosen.emit(path)
+
+    def _ask_for_address(self) -> None:
+        address, _ = QInputDialog.getText(self, "Open a Zarr store", "Address, e.g. https://host/stack.ome.zarr")
+        if address.strip():
+            self.path_chosen.emit(address.strip())
 
     def _ask_for_folder(self) -> None:
         path = QFileDialog.getExistingDirectory(self, "Open a Zarr store or a folder of sections")
