@@ -140,7 +140,7 @@ def test_the_commands_are_copied_as_chosen(
 
     monkeypatch.setattr(export_panel, "command_lines", lines)
     panel.merged_box.setChecked(True)
-    panel.copy_button.click()
+    panel.copy_action.trigger()
     assert QGuiApplication.clipboard().text() == "train it\npredict again\n"
     panel.format_box.setCurrentText("TIFF")
     panel.copy_predict_action.trigger()
@@ -157,7 +157,7 @@ def test_the_commands_are_copied_as_chosen(
 def test_of_a_damaged_run_nothing_is_copied(qtbot: Any, panel: ExportPanel, session: Session) -> None:
     before = QGuiApplication.clipboard().text()
     with qtbot.waitSignal(session.said, check_params_cb=lambda text, error: error and "schema" in text):
-        panel.copy_button.click()
+        panel.copy_action.trigger()
     assert QGuiApplication.clipboard().text() == before
 
 

@@ -243,9 +243,10 @@ def test_a_real_run_goes_on_learning_after_it_was_opened_again(
     wait_for_run(qtbot, dock, run_dir)
     (layer,) = layers_of(viewer, Labels)
     qtbot.waitUntil(lambda: np.asarray(layer.data[2]).any(), timeout=30000)
-    dock.training_panel.minutes_box.setValue(0.05)
+    dock.training_panel.minutes_box.setValue(60)
     dock.training_panel.learn_button.click()
-    qtbot.waitUntil(lambda: dock.session.state is RunState.LEARNING, timeout=30000)
+    qtbot.waitUntil(lambda: dock.training_panel.curves.n_points > STEPS, timeout=60000)
+    dock.training_panel.stop_button.click()
     qtbot.waitUntil(lambda: dock.session.state is RunState.IDLE, timeout=60000)
     folder = RunFolder.open(run_dir)
     assert folder.load_weights()[1].step > STEPS

@@ -19,7 +19,6 @@ from qtpy.QtWidgets import (
     QProgressBar,
     QPushButton,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -63,8 +62,8 @@ class ExportPanel(QWidget):
         self.region_box = QCheckBox("Only the part learned from")
         self.progress_bar, self.cancel_button = QProgressBar(), QPushButton("Cancel")
         self.save_button, self.table_button = QPushButton("Save run…"), QPushButton("Class table…")
-        self.copy_button, menu = QToolButton(), QMenu(self)
-        self.copy_action = menu.addAction("Learn again, then classify", self._copy)
+        self.copy_button, menu = QPushButton("Copy command"), QMenu(self)
+        self.copy_action = menu.addAction("Learn again, then classify", partial(self._copy, again=True))
         self.copy_predict_action = menu.addAction("Only classify, with this run", partial(self._copy, again=False))
         self.copy_button.setMenu(menu)
         self.place_label = QElidingLabel()
@@ -159,9 +158,6 @@ class ExportPanel(QWidget):
             "from some places all over the stack. To count every voxel choose Table (CSV) above.</qt>"
         )
         self.region_box.setToolTip("The box that this run learned from; the map lies at its place in the stack")
-        self.copy_button.setText("Copy command")
-        self.copy_button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
-        self.copy_button.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.copy_button.setToolTip("Copy the commands that do the same without napari, e.g. on a cluster")
         self.progress_bar.setRange(0, 1000)
         self.progress_bar.setFixedHeight(14)
@@ -179,8 +175,10 @@ class ExportPanel(QWidget):
         progress.setContentsMargins(0, 0, 0, 0)
         progress.addWidget(self.progress_bar, 1)
         progress.addWidget(self.cancel_button)
-        for column, button in enumerate((self.save_button, self.table_button, self.copy_button)):
-            last.addWidget(button, 0, column)
+        last.addWidget(self.save_button, 0, 0)
+        last.addWidget(self.table_button, 0, 1)
+        last.addWidget(self.copy_button, 1, 0)
+        last.addWidget(self.place_label, 1, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
@@ -189,14 +187,12 @@ class ExportPanel(QWidget):
         layout.addWidget(self.region_box)
         layout.addWidget(self._progress_row)
         layout.addLayout(last)
-        layout.addWidget(self.place_label)
 
     def _connect(self) -> None:
         self.export_button.clicked.connect(self._ask_where)
         self.cancel_button.clicked.connect(self.cancel)
         self.save_button.clicked.connect(self._ask_where_run)
         self.table_button.clicked.connect(self._ask_where_table)
-        self.copy_button.clicked.connect(lambda: self._copy())
         # Methods and not lambdas: Qt forgets methods of a widget that is gone.
         self.format_box.currentTextChanged.connect(self._update)
         self._session.state_changed.connect(self._update)
@@ -246,7 +242,7 @@ class ExportPanel(QWidget):
         if path:
             self.save_run(Path(path))
 
-    def _copy(self, again: bool = True) -> None:
+    def _copy(self, again: bool) -> None:
         clipboard, run_dir, volume = QGuiApplication.clipboard(), self._session.run_dir, self._session.volume
         if run_dir is None or volume is None or clipboard is None:
             return

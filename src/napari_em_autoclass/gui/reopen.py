@@ -7,6 +7,7 @@ dock, or chosen from a menu.  Until it was read and checked as a whole, nothing 
 from __future__ import annotations
 
 import logging
+import math
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -153,8 +154,8 @@ class Reopener(QObject):
         for event in run.events:
             session.happened.emit(event)
         self._remove_what_the_reader_made(run, layer)
-        again = "" if wishes else " Its recipe is not here: Learn begins anew."
-        session.said.emit(f"The run {run.path.name} is open again, at step {run.progress.step}.{again}", False)
+        again = "Learn more goes on with it" if wishes else "its recipe is not here: Learn begins anew"
+        session.said.emit(f"The run {run.path.name} is open again, at step {run.progress.step}; {again}.", False)
         if self._learns_then and wishes is not None:
             dock.training_panel.learn_button.click()
 
@@ -165,7 +166,7 @@ class Reopener(QObject):
             return None
         panel.effort.loaded.emit(settings)
         if run.seconds_left is not None:
-            panel.minutes_box.setValue(run.seconds_left / 60)
+            panel.minutes_box.setValue(math.ceil(run.seconds_left / 6) / 10)  # more digits would not fit
         return panel.wishes
 
     def _remove_what_the_reader_made(self, run: OpenedRun, used: Image) -> None:
