@@ -55,7 +55,6 @@ _GO_ON = (
 )
 _PAUSE = "Pause; scrolling still updates the map"
 _COMPARING = "comparing recipes…"
-_BUTTONS_PX = 76
 _PROMINENT = (
     f"QToolButton {{ background: {ACCENT}; color: white; font-weight: bold; padding: 3px 12px; border-radius: 3px; }}"
     "QToolButton:disabled { background: rgba(128, 128, 128, 60); color: gray; }"
@@ -150,9 +149,9 @@ class TrainingPanel(QWidget):
         return self._cards[self.recipe_box.currentData()]
 
     def _fill(self) -> None:
-        self.classes_box.setMinimumWidth(80)  # napari's style would want far more
-        # Room for "0.667 min" between the buttons that napari's style draws inside.
-        self.minutes_box.setMinimumWidth(self.fontMetrics().horizontalAdvance("0.667 min") + _BUTTONS_PX)
+        # napari's style makes every box as wide as the largest, and pads it: "0.667 min" would be cut.
+        self.classes_box.setStyleSheet("min-width: 38px; padding: 1px 2px;")
+        self.minutes_box.setStyleSheet("min-width: 88px; padding: 1px 2px;")
         self.classes_box.setRange(2, 254)
         self.classes_box.setValue(DEFAULT_CLASSES)
         self.classes_box.setToolTip("How many classes to tell apart. More than you need: you merge them afterwards.")
