@@ -55,14 +55,15 @@ def main() -> int:
 def killed(job: Job, n_kills: int, per_round: int, rng: random.Random) -> Iterator[dict[str, Any]]:
     """Yield a row per round until `n_kills` kills were done."""
     took_s = undisturbed(job)
-    done, number = 0, 0
+    done, number, in_vain = 0, 0, 0
     while done < n_kills:
         folder = job.place / f"round-{number}"
         row = one_round(job, folder, [rng.uniform(0, took_s) for _ in range(min(per_round, n_kills - done))])
         done += row["kills"]
         number += 1
         yield {"what": job.name, "round": number, **row}
-        if not row["kills"]:
+        in_vain = 0 if row["kills"] else in_vain + 1
+        if in_vain > 9:
             raise SystemExit(f"{job.name}: ends before it can be killed; give it more to do")
 
 
