@@ -176,7 +176,8 @@ def test_what_is_imported_is_required_and_what_is_required_is_imported() -> None
     tops = {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"napari_em_autoclass"}
     decoders = {"imagecodecs"}  # tifffile takes them from there where a file is compressed
     systems = {"aiohttp", "gcsfs", "s3fs"}  # fsspec takes what an address needs
-    assert {named.get(top, top) for top in tops} == required - decoders - systems
+    certificates = {"cryptography"}  # distributed makes them with it
+    assert {named.get(top, top) for top in tops} == required - decoders - systems - certificates
 
 
 def test_recipes_are_valid_json_with_a_schema_version() -> None:

@@ -4,7 +4,15 @@ import numpy as np
 
 from napari_em_autoclass.core.elsewhere import event_buffer
 from napari_em_autoclass.core.elsewhere.event_buffer import MOST_AT_ONCE, EventBuffer
-from napari_em_autoclass.core.events import CheckpointSaved, Notice, SnapshotTaken, StepDone, ViewRequest
+from napari_em_autoclass.core.events import (
+    CheckpointSaved,
+    CutRequest,
+    CutTaken,
+    Notice,
+    SnapshotTaken,
+    StepDone,
+    ViewRequest,
+)
 
 
 def step(number: int) -> StepDone:
@@ -70,3 +78,19 @@ def test_notices_without_end_do_not_fill_the_memory(monkeypatch) -> None:  # typ
     for number in range(1000):
         buffer.put(Notice("r", str(number)))
     assert len(buffer.after(0)) <= 110
+
+
+def cut(sections: tuple[int, ...], serial: int) -> CutTaken:
+    strips = np.ones((len(sections), 2, 2), np.uint8)
+    view = CutRequest(0, 6, 1, 2, 0, 2, serial=serial)
+    return CutTaken("r", 1, "learning", view, sections, (0, 0), strips, strips)
+
+
+def test_strips_of_a_cut_are_kept_until_they_come_anew_or_another_cut_is_looked_at() -> None:
+    buffer = EventBuffer()
+    for sections in ((0, 2), (1, 3), (0, 2)):
+        buffer.put(cut(sections, 1))
+    kept = [event for _, event in buffer.after(0)]
+    assert [event.sections for event in kept if isinstance(event, CutTaken)] == [(1, 3), (0, 2)]
+    buffer.put(cut((5,), 2))
+    assert [event.sections for _, event in buffer.after(0) if isinstance(event, CutTaken)] == [(5,)]

@@ -10,7 +10,7 @@ import pytest
 from runs import curves, kinds_of, played, steps_of
 
 from napari_em_autoclass.core.checkpoint import RunFolder
-from napari_em_autoclass.core.elsewhere import Cluster, Order, RemoteTrainer, WorkerLost, placing
+from napari_em_autoclass.core.elsewhere import Cluster, Order, RemoteTrainer, TrainingInfo, WorkerLost, placing
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import CheckpointSaved, RunEnded, RunStarted, SnapshotTaken, StepDone, ViewRequest
 from napari_em_autoclass.core.run_settings import RunSettings
@@ -25,6 +25,10 @@ Make = Callable[..., RemoteTrainer]
 def make(connected: Callable[[], Cluster], make_order: Callable[..., Order], value: Callable[[], ByValue]) -> Make:
     """Give what makes trainers on the worker."""
     return lambda *args, **options: RemoteTrainer(connected(), make_order(*args, **options), value)
+
+
+def infos_of(trainer: RemoteTrainer, cluster: Cluster) -> list[TrainingInfo]:
+    return [info for info in cluster.trainings() if info.run_id == trainer.run_id]
 
 
 @pytest.fixture
@@ -115,7 +119,7 @@ def test_closing_the_events_saves_the_run_and_ends_it(
     next(event for event in events if isinstance(event, StepDone))
     events.close()
     assert RunFolder.open(trainer.run_dir).load_weights()[1].step >= 1
-    assert connected().trainings() == []
+    assert infos_of(trainer, connected()) == []
 
 
 @pytest.mark.usefixtures("sees_nothing")
@@ -152,7 +156,7 @@ def test_a_training_that_keeps_going_is_found_and_followed_by_another(
     next(event for event in events if isinstance(event, StepDone))
     events.close()  # the viewer is closed
     cluster = connected()
-    (info,) = cluster.trainings()
+    (info,) = infos_of(trainer, cluster)
     assert (info.run_id, info.state, info.volume_name) == (trainer.run_id, "learning", "phantom")
     later = RemoteTrainer.attached(cluster, info)
     seen = []
@@ -164,7 +168,7 @@ def test_a_training_that_keeps_going_is_found_and_followed_by_another(
     steps = [step.step for step in steps_of(seen)]
     assert steps == list(range(1, len(steps) + 1))  # those nobody listened to as well
     assert RunFolder.open(trainer.run_dir).load_weights()[1].step == steps[-1]
-    assert connected().trainings() == []
+    assert infos_of(trainer, connected()) == []
 
 
 def test_following_a_training_that_is_over_and_fetched_is_refused(
@@ -174,7 +178,7 @@ def test_following_a_training_that_is_over_and_fetched_is_refused(
     events = trainer.events()
     next(event for event in events if isinstance(event, StepDone))
     events.close()
-    (info,) = connected().trainings()
+    (info,) = infos_of(trainer, connected())
     first, second = (RemoteTrainer.attached(connected(), info) for _ in range(2))
     first.stop()
     played(first)
@@ -246,7 +250,7 @@ def test_a_worker_that_is_gone_is_said_with_what_is_kept(
     monkeypatch.undo()
     # Stop what is left, as the worker's patience would after a minute.
     cluster = connected()
-    (info,) = cluster.trainings()
+    (info,) = infos_of(trainer, cluster)
     later = RemoteTrainer.attached(cluster, replace(info, keeps_going=False))
     later.stop()
     played(later)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from threading import Lock
 from typing import Final
 
@@ -60,13 +61,9 @@ class EventBuffer:
         with self._lock:
             if number >= self.newest:
                 return []
-            # From the end: as a rule only the last few are new.
-            fresh: list[tuple[int, Event]] = []
-            for n in reversed(self._kept):
-                if n <= number:
-                    break
-                fresh.append((n, self._kept[n]))
-        return fresh[: -MOST_AT_ONCE - 1 : -1]
+            numbers = list(self._kept)  # ascending
+            start = bisect_right(numbers, number)
+            return [(n, self._kept[n]) for n in numbers[start : start + MOST_AT_ONCE]]
 
     def _drop_older_cuts(self, cut: CutTaken) -> None:
         """Drop the strips of a cut that nobody looks at any more, or that have come anew."""
