@@ -26,14 +26,13 @@ Process = subprocess.Popen[bytes]
 VOXEL_NM = (50.0, 4.0, 4.0)
 STEPS = 250
 # The default recipe, made so small that a step takes milliseconds, and saved at nearly every step.
-TINY = (
-    *("--classes", "4", "--device", "cpu", "--threads", "1", "--skip-sections", "none"),
-    *("--set", "training.tiles_per_step=2", "--set", "training.pixels_per_tile=256"),
-    *("--set", "training.checkpoint_every_s=0.02", "--set", "tiles.size_px=48", "--set", "tiles.region_px=48"),
-    *("--set", "tiles.n_regions=2", "--set", "classifier.width=4", "--set", "classifier.depth=2"),
-    *("--set", "classifier.n_features=8", "--set", "classifier.n_textons=8", "--set", "predictor.width=4"),
-    *("--set", "classifier.filter_scales_nm=[8.0, 16.0]"),
+SETTINGS = (
+    *("n_classes=4", "device=cpu", "training.threads=1", "training.tiles_per_step=2", "training.pixels_per_tile=256"),
+    *("training.checkpoint_every_s=0.02", "tiles.size_px=48", "tiles.region_px=48", "tiles.n_regions=2"),
+    *("classifier.width=4", "classifier.depth=2", "classifier.n_features=8", "classifier.n_textons=8"),
+    *("predictor.width=4", "classifier.filter_scales_nm=[8.0, 16.0]"),
 )
+TINY = ("--skip-sections", "none", *(word for setting in SETTINGS for word in ("--set", setting)))
 _IN_LOG = ("step", "total", "terms", "effective_classes", "skill")  # not the time, nor what is measured by the clock
 
 
@@ -188,9 +187,10 @@ class Dock(Train):
 
     def start(self, folder: Path) -> Process:
         """Open the window and press Learn; or, once there is a run, open it again with that."""
-        command = [sys.executable, str(Path(__file__).with_name("_kills_dock.py")), self.stack, folder, STEPS]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        return subprocess.Popen([*map(str, command)], start_new_session=True, **quiet)
+        window, steps = Path(__file__).with_name("_kills_dock.py"), f"training.steps={STEPS}"
+        command = [sys.executable, str(window), str(self.stack), str(folder), *SETTINGS, steps]
+        with (self.place / "window.log").open("ab") as log:
+            return subprocess.Popen(command, start_new_session=True, stdout=log, stderr=log)
 
     def finish(self, folder: Path) -> int:
         """Learn to the end without the window."""
@@ -200,10 +200,13 @@ class Dock(Train):
 
     def unsound(self, folder: Path) -> list[str]:
         """Also say which names were saved, as the window said, and are gone."""
-        said = folder.with_suffix(".said")
-        names = set(RunFolder.open(folder).history.present.names) if (folder / "classes.json").exists() else set()
-        told = said.read_text().split() if said.exists() else []
-        return super().unsound(folder) + [f"name {told[-1]}"] * (bool(told) and told[-1] not in names)
+        found, said = super().unsound(folder), folder.with_suffix(".said")
+        if found or not said.exists():
+            return found
+        names = RunFolder.open(folder).history.present.names
+        newest = max((int(name.split("-")[1]) for name in names if name.startswith("name-")), default=0)
+        last = int(said.read_text().split()[-1])
+        return [] if newest >= last else [f"name {last} was saved, and is gone"]
 
     def differences(self, folder: Path, whole: Path) -> list[str]:
         """Compare as for `Train`, but for the names, which each window gives as far as it came."""

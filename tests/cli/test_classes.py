@@ -9,6 +9,7 @@ import pytest
 
 from napari_em_autoclass.cli.classes import class_rows
 from napari_em_autoclass.core.checkpoint import RunFolder
+from napari_em_autoclass.core.history import History
 
 
 @pytest.fixture
@@ -85,3 +86,32 @@ def test_edits_that_make_no_sense_change_nothing(edit: list[str], says: str, em_
     assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
     assert says in ended.err
     assert (run / "classes.json").read_bytes() == before
+
+
+def test_damaged_classes_are_mended_and_it_is_said(em_autoclass: Any, run: Path) -> None:
+    em_autoclass("classes", run, "--rename", "1", "axon")
+    em_autoclass("classes", run, "--rename", "2", "dendrite")
+    (run / "classes.json").write_text("{")
+    ended = em_autoclass("classes", run)
+    assert ended.code == 0
+    assert "classes.json was damaged: names and merges are those before the last edit" in ended.err
+    assert "axon" in ended.out
+    assert "dendrite" not in ended.out
+
+
+def test_an_edit_during_another_is_refused_and_loses_nothing(
+    em_autoclass: Any, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = RunFolder.history.fget
+
+    def overtaken(folder: RunFolder) -> History:
+        mine = read(folder)
+        if mine.revision == 0:
+            folder.save_history(mine.do(mine.present.rename(2, "theirs")))
+        return mine
+
+    monkeypatch.setattr(RunFolder, "history", property(overtaken))
+    ended = em_autoclass("classes", run, "--rename", "1", "axon")
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "were changed by another program in the meantime; try again" in ended.err
+    assert RunFolder.open(run).history.present.name_of(2) == "theirs"

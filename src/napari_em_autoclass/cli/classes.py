@@ -211,7 +211,10 @@ def _edited(history: History, edits: list[_Edit], *, undo: bool, redo: bool) -> 
 def _opened(run: Any) -> RunFolder:
     from napari_em_autoclass.core.checkpoint import RunFolder
 
-    return RunFolder.open(run)
+    folder = RunFolder.open(run)
+    if mended := folder.mend_history():
+        typer.echo(mended, err=True)
+    return folder
 
 
 def _usage(folder: RunFolder) -> tuple[float, ...]:
