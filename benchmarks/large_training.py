@@ -87,7 +87,7 @@ def measure(folder: Path, patterns: list[Path], side: int, steps: int) -> dict[s
     stack = folder / f"stack-{side}.ome.zarr"
     write_stack(stack, patterns, side)
     command = [sys.executable, "-m", "napari_em_autoclass", "train", str(stack), "--out", str(folder / f"run-{side}")]
-    command += ["--steps", str(steps), "--threads", "1", "--json"]
+    command += ["--steps", str(steps), "--threads", "1", "--set", "training.tiles_per_step=2", "--json"]
     began = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
