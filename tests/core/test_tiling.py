@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 
 from napari_em_autoclass.core import tiling
 from napari_em_autoclass.core.classifier import ClassifierSettings, FilterClassifier, ForecastClassifier
+from napari_em_autoclass.core.events import UNCLEAR
 from napari_em_autoclass.core.normalise import Normalisation
 from napari_em_autoclass.core.tiling import Classifier, TileGrid, classify_tile
 from napari_em_autoclass.core.volume import Box, Volume
@@ -131,6 +132,17 @@ def test_probabilities_come_in_the_order_asked_for() -> None:
     assert np.array_equal(every.confidence, every.probs.max(axis=0))
     assert abs(every.probs.astype(int).sum(axis=0) - 255).max() <= K / 2
     assert {every.classes.dtype, every.confidence.dtype, every.probs.dtype} == {np.dtype(np.uint8)}
+
+
+@pytest.mark.parametrize("kind", CLASSIFIERS)
+def test_unclear_is_the_entropy_by_its_greatest_value(kind: str) -> None:
+    classifier, view = CLASSIFIERS[kind](), working((32, 32), (1, 1))
+    grid = TileGrid.fit(view, classifier, K)
+    unclear, *probs = classify_tile(classifier, view, grid, (0, 0, 0), (UNCLEAR, 1, 2, 3, 4, 5)).probs / 255
+    p = np.maximum(np.stack(probs), 1e-9)
+    expected = -(p * np.log(p)).sum(axis=0) / np.log(K)
+    assert np.abs(unclear - expected).max() < 0.03  # the probabilities are rounded to bytes
+    assert unclear.max() > unclear.min()
 
 
 def test_no_class_is_zero_and_the_largest_id_fits() -> None:

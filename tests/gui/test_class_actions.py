@@ -58,6 +58,7 @@ def test_what_makes_no_sense_is_not_offered(panel: QWidget) -> None:
         "redo",
         "next",
         "previous",
+        "unclear",
     }
     actions.enable(1, False, True)
     assert actions.by_name["rename"].isEnabled()

@@ -13,7 +13,7 @@ from napari.layers import Labels
 from npe2 import PluginManifest
 
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.core.events import ViewRequest
+from napari_em_autoclass.core.events import UNCLEAR, ViewRequest
 from napari_em_autoclass.gui import dock as dock_module
 from napari_em_autoclass.gui.dock import PANELS, AutoclassDock
 from napari_em_autoclass.gui.session import RunState, Session
@@ -126,6 +126,19 @@ def test_a_probability_layer_comes_goes_and_asks_for_its_members(
     qtbot.waitUntil(lambda: np.asarray(layer.data[z]).all(), timeout=3000)
     dock.class_panel.probabilities_wanted.emit(frozenset())
     assert "p(class 3) · tiny" not in viewer.layers
+    assert runs[0].view.prob_classes == ()
+
+
+def test_unclear_pixels_are_asked_for_and_shown(qtbot: Any, dock: AutoclassDock, viewer: Any, runs: list[Any]) -> None:
+    learn(qtbot, dock)
+    qtbot.waitUntil(lambda: dock.class_panel.rows.rowCount() == 4, timeout=3000)
+    dock.class_panel.actions_.by_name["unclear"].trigger()
+    layer = viewer.layers["unclear pixels · tiny"]
+    assert runs[0].view.prob_classes == (UNCLEAR,)
+    z = runs[0].view.z
+    qtbot.waitUntil(lambda: np.asarray(layer.data[z]).all(), timeout=3000)
+    dock.class_panel.actions_.by_name["unclear"].trigger()
+    assert "unclear pixels · tiny" not in viewer.layers
     assert runs[0].view.prob_classes == ()
 
 

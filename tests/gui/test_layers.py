@@ -12,7 +12,7 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_em_autoclass.core.class_map import ClassMap
-from napari_em_autoclass.core.events import CutRequest, CutTaken, ViewRequest
+from napari_em_autoclass.core.events import UNCLEAR, CutRequest, CutTaken, SnapshotTaken, ViewRequest
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.layers import ClassLayers, add_stack, add_volume, label_colors
 from napari_em_autoclass.gui.source import volume_of
@@ -134,6 +134,19 @@ def test_the_probability_of_a_group_is_the_sum_of_its_members(
     layers.show_probability(1, True)
     layers.put(fake_run().snapshot(VIEW))
     assert (np.asarray(viewer.layers["p(mitochondria) · tiny"].data[2]) == 101 + 103).all()
+
+
+def test_unclear_pixels_are_a_layer_that_stays_whatever_is_merged(layers: ClassLayers) -> None:
+    layers.show_probability(UNCLEAR, True)
+    layers.recolour(ClassMap.fresh(4).merge([1, 2, 3]))
+    assert layers.probability_ids == (UNCLEAR,)
+    layer = next(made for made in layers._viewer.layers if made.name.startswith("unclear pixels"))
+    view = ViewRequest(1, 0, 4, 0, 5, (UNCLEAR,))
+    flat = np.full((4, 5), 1, np.uint8)
+    layers.put(SnapshotTaken("run", 3, "learning", view, flat, flat, ((UNCLEAR, np.full((4, 5), 77, np.uint8)),)))
+    np.testing.assert_array_equal(layer.data[1][:4, :5], 77)
+    layers.show_probability(UNCLEAR, False)
+    assert layer not in layers._viewer.layers
 
 
 def test_a_probability_layer_goes_when_its_class_is_merged_away(layers: ClassLayers) -> None:

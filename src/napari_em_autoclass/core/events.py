@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_em_autoclass.core.split import Split
 
 __all__ = [
+    "UNCLEAR",
     "CheckpointSaved",
     "ClassesRemade",
     "CutRequest",
@@ -33,6 +34,9 @@ __all__ = [
 ]
 
 Stage = Literal["first sketch", "learning", "done"]
+
+UNCLEAR = 0
+"""Among the ids whose probabilities are wanted: how unclear a pixel is, its entropy over K classes by log K, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ whole-volume prediction, or a machine in a cluster, and neighbouring blocks meet
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from napari_em_autoclass.core.classifier.split_classifier import SplitClassifier
+from napari_em_autoclass.core.events import UNCLEAR
 from napari_em_autoclass.core.volume import Box
 
 if TYPE_CHECKING:
@@ -121,7 +123,7 @@ def classify_tile(
     working : the volume
     grid : from `TileGrid.fit`
     place : section, and top left corner of the tile (working pixels)
-    prob_classes : ids whose probabilities are wanted
+    prob_classes : ids whose probabilities are wanted; `UNCLEAR` stands for the entropy
     """
     z, y, x = place
     fy, fx = working.factors_yx
@@ -148,9 +150,15 @@ def classify_tile(
         top, index = probs.max(dim=0)
         ids = index + 1
     nothing = torch.zeros_like(top)  # where an id is no class's: a gap between parts, or a part of other weights
-    known = [probs[k - 1] if k <= len(probs) else nothing for k in prob_classes]
+    known = [_unclear(logits) if k == UNCLEAR else probs[k - 1] if k <= len(probs) else nothing for k in prob_classes]
     wanted = torch.stack(known) if known else probs[:0]
     return TileResult(box, _bytes(ids), _bytes(top * 255 + 0.5), _bytes(wanted * 255 + 0.5))
+
+
+def _unclear(logits: Tensor) -> Tensor:
+    """Return the entropy of each pixel's classes by its greatest value, 0 to 1; `logits` (K, h, w)."""
+    log_probs = logits.log_softmax(dim=0)
+    return -(log_probs.exp() * log_probs).sum(dim=0) / math.log(max(len(logits), 2))
 
 
 def _bytes(values: Tensor) -> NDArray[np.uint8]:

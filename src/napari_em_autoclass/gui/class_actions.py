@@ -33,9 +33,11 @@ DEEDS = (
     Deed("lock", "L", "Lock", "Protect from merging and splitting"),
     Deed("ignore", "I", "Ignore", "Mark as of no interest: grey in the list, and left out by the filter"),
     Deed("probability", "P", "Probability layer", "Show how probable the class is at each pixel, as a layer"),
+    Deed("unclear", "E", "Unclear pixels", "Show where it is unclear which class a pixel is (entropy), as a layer"),
     Deed("next", "J", "Next class", "Select the next row"),
     Deed("previous", "K", "Previous class", "Select the row before"),
 )
+_ALWAYS = ("undo", "redo", "next", "previous", "unclear")  # whatever is selected
 _SPLIT_KEYS = (2, 3, 4, 5, 6)
 _MORE = (
     ("2 to 6", "Split the selected class into so many parts"),
@@ -90,7 +92,7 @@ class ClassActions:
     def enable(self, n_selected: int, can_take_apart: bool, can_split: bool) -> None:
         """Offer what makes sense for so many selected rows."""
         for name, action in self.by_name.items():
-            action.setEnabled(n_selected > 0 or name in ("undo", "redo", "next", "previous"))
+            action.setEnabled(n_selected > 0 or name in _ALWAYS)
         self.by_name["merge"].setEnabled(n_selected > 1)
         self.by_name["rename"].setEnabled(n_selected == 1)
         self.by_name["take_apart"].setEnabled(can_take_apart)

@@ -21,7 +21,7 @@ from superqt.utils import qthrottled
 
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.class_splits import now_shown
-from napari_em_autoclass.core.events import Event, RunStarted, StepDone
+from napari_em_autoclass.core.events import UNCLEAR, Event, RunStarted, StepDone
 from napari_em_autoclass.gui.class_actions import ClassActions
 from napari_em_autoclass.gui.class_columns import ID_ROLE, Column
 from napari_em_autoclass.gui.class_details import ClassDetails, patches_by_id
@@ -247,6 +247,7 @@ class ClassPanel(QWidget):
             "lock": lambda: edits.toggle_locks(self.selected_ids()),
             "ignore": lambda: edits.toggle_ignored(self.selected_ids()),
             "probability": lambda: self._toggle_probability(self.selected_ids()),
+            "unclear": lambda: self._toggle_probability((UNCLEAR,)),
             "next": lambda: self.selection.step(1),
             "previous": lambda: self.selection.step(-1),
             "undo": self._decisions.undo,

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from napari_em_autoclass.core.class_map import ClassMap, History
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.core.events import CutTaken, Event, RunEnded, RunStarted, SnapshotTaken
+from napari_em_autoclass.core.events import UNCLEAR, CutTaken, Event, RunEnded, RunStarted, SnapshotTaken
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.class_panel import ClassPanel
 from napari_em_autoclass.gui.comparison import ComparedMap
@@ -268,7 +268,7 @@ class AutoclassDock(QWidget):
     def _ask_probabilities(self, shown_ids: frozenset[int]) -> None:
         class_map = self.decisions.class_map
         if class_map is not None:
-            members = sorted(member for shown_id in shown_ids for member in class_map.members(shown_id))
+            members = sorted(member for i in shown_ids for member in (class_map.members(i) if i else (UNCLEAR,)))
             self.session.ask_probabilities(tuple(members), tuple(split.bare() for split in class_map.splits))
 
     def _on_compared(self, compared: ComparedMap) -> None:

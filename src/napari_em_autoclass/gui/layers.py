@@ -17,7 +17,7 @@ from superqt.utils import qthrottled
 
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.errors import MissingVoxelSize
-from napari_em_autoclass.core.events import CutTaken, SnapshotTaken
+from napari_em_autoclass.core.events import UNCLEAR, CutTaken, SnapshotTaken
 from napari_em_autoclass.core.split import Split
 from napari_em_autoclass.core.volume import Box, Volume
 from napari_em_autoclass.gui.at_index import placed
@@ -32,6 +32,7 @@ __all__ = ["ClassLayers", "add_stack", "add_volume", "label_colors"]
 _LIMITS_PX = 1024  # side of the part of a section that gives the contrast limits
 
 _CLASS_OPACITY = 0.5
+_UNCLEAR_COLOR = "#ffd23f"
 _THUMBNAIL_S = 3.0
 _DELETED = "You removed the class map from the viewer. <a href='show'>Show it again</a>"
 _FLAT = "In 3D the class map is hidden: this stack is too large to draw it while it is learned."
@@ -133,6 +134,8 @@ class ClassLayers:
         if self._classes is not None:
             self._look.color(self._classes, class_map)
         for shown_id, (layer, _) in list(self._probs.items()):
+            if shown_id == UNCLEAR:
+                continue
             if shown_id not in class_map.rows():
                 self._viewer.layers.remove(layer)
                 continue
@@ -145,7 +148,7 @@ class ClassLayers:
             self._look.color(self._classes, class_map)
 
     def show_probability(self, shown_id: int, on: bool) -> None:
-        """Add or remove the layer with the probability of a class or group."""
+        """Add or remove the layer with the probability of a class or group, or with how unclear each pixel is."""
         if not on and shown_id in self._probs:
             self._viewer.layers.remove(self._probs[shown_id][0])
         if not on or shown_id in self._probs or self._source is None or self._map is None or self._class_map is None:
@@ -154,7 +157,7 @@ class ClassLayers:
         layer = Image(
             self._placed(live),
             name=self._probability_name(shown_id),
-            colormap=towards(self._class_map.color_of(shown_id)),
+            colormap=towards(_UNCLEAR_COLOR if shown_id == UNCLEAR else self._class_map.color_of(shown_id)),
             contrast_limits=(0, 255),
             blending="additive",
             rgb=False,
@@ -236,11 +239,13 @@ class ClassLayers:
         return tuple(split.bare() for split in self._class_map.splits) if self._class_map else ()
 
     def _members(self, shown_id: int) -> tuple[int, ...]:
-        return self._class_map.members(shown_id) if self._class_map else (shown_id,)
+        return self._class_map.members(shown_id) if self._class_map and shown_id != UNCLEAR else (shown_id,)
 
     def _probability_name(self, shown_id: int) -> str:
-        name = self._class_map.name_of(shown_id) if self._class_map else str(shown_id)
-        return f"p({name}) · {self._source.name if self._source else ''}"
+        stack = self._source.name if self._source else ""
+        if shown_id == UNCLEAR:
+            return f"unclear pixels · {stack}"
+        return f"p({self._class_map.name_of(shown_id) if self._class_map else shown_id}) · {stack}"
 
 
 def _put(live: LiveMap, seen: SnapshotTaken | CutTaken, values: NDArray[np.uint8]) -> None:
