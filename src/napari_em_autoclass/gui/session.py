@@ -269,7 +269,7 @@ class Session(QObject):
         if isinstance(event, Notice):
             self.said.emit(event.message, False)
         if isinstance(event, RunEnded):
-            self.said.emit(self._why or END_SENTENCES[event.reason], event.reason == "collapsed")
+            self.said.emit(self._why or END_SENTENCES[event.reason], event.reason in ("collapsed", "diverged"))
             self._why = ""
         self.happened.emit(event)
 
