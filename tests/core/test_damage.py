@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from chunked import CountingStack
 from scipy import ndimage
 
 from napari_em_autoclass.core import damage
@@ -168,3 +169,10 @@ def test_sections_are_written_and_read_alike(sections: tuple[int, ...], text: st
 def test_other_texts_are_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         sections_from(text, 10)
+
+
+def test_a_chunk_is_read_once_for_all_its_sections() -> None:
+    stack = CountingStack((150, 600, 600), (64, 128, 128))
+    find_damage(Volume(stack, (8.0, 8.0, 8.0)))
+    assert {stack.times_read[(z, 0, 0)] for z in range(3)} == {1}
+    assert {at[0] for at in stack.times_read} == {0, 1, 2}

@@ -9,7 +9,7 @@ from chunked import CountingStack
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.normalise import Normalisation, NormalisationSettings, fit_normalisation
-from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.core.volume import Box, Volume
 
 SIZE = (50.0, 4.0, 4.0)
 
@@ -259,3 +259,13 @@ def test_of_a_large_volume_little_is_read_and_damaged_chunks_are_passed_over() -
     gone = CountingStack((64, 4096, 8192), (64, 4096, 8192), bad=((0, 0, 0),))
     with pytest.raises(InputError, match="is damaged"):
         fit_normalisation(Volume(gone, SIZE))
+
+
+def test_sections_that_share_chunks_are_read_together() -> None:
+    stack = CountingStack((70, 1024, 1024), (64, 64, 64))
+    fitted = fit_normalisation(Volume(stack, SIZE))
+    assert max(stack.times_read.values()) <= 2  # where two patches meet
+    whole = Volume(stack, SIZE).read(Box.whole((70, 1024, 1024)))
+    assert fitted == fit_normalisation(Volume(whole, SIZE))
+    stack.bad = {(0, 7, 7)}
+    assert fit_normalisation(Volume(stack, SIZE)).centre == pytest.approx(fitted.centre, rel=0.05)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from napari_em_autoclass.core.chunk_grid import chunk_grid
 from napari_em_autoclass.core.volume import Box
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = ["Damage", "find_damage", "runs_of", "sections_from", "sections_text"]
 _SIDE_PX: Final = 256
 _DEEP: Final = 400  # sections
 _BLOCK: Final = 32  # sections read at once
+_DEEPEST_BLOCK: Final = 128
 _PIXEL_NM: Final = 16.0  # sections are compared at this pixel size: noise differs from section to section
 # An outlier lies this many median absolute deviations below the sections around it, and at least so far: in a very
 # even stack a harmless difference is many deviations.
@@ -93,14 +95,21 @@ def find_damage(volume: Volume, budget_s: float = 20.0, report: Callable[[float]
     depth = volume.shape_zyx[0]
     until = time.monotonic() + budget_s
     seen = _Sections(depth)
-    for z0 in range(0, depth, _BLOCK):
+    for z0, z1 in _blocks(volume):
         if time.monotonic() > until:
             break
-        z1 = min(z0 + _BLOCK, depth)
         seen.add(z0, _patches(volume, z0, z1))
         if report is not None:
             report(z1 / depth)
     return Damage(seen.reasons(), seen.n_checked, depth)
+
+
+def _blocks(volume: Volume) -> list[tuple[int, int]]:
+    """Return the sections (first, end) to read at once: those that share chunks, which cost the same as one of them."""
+    grid, depth = chunk_grid(volume.data), volume.shape_zyx[0]
+    if grid is not None and _BLOCK <= grid.sizes[0] <= _DEEPEST_BLOCK:
+        return grid.cuts(0, 0, depth)
+    return [(z, min(z + _BLOCK, depth)) for z in range(0, depth, _BLOCK)]
 
 
 def sections_text(sections: Collection[int]) -> str:

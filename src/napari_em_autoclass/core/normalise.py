@@ -8,12 +8,15 @@ contrast setting of the microscope.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import Field
 
+from napari_em_autoclass.core.chunk_grid import chunk_grid
 from napari_em_autoclass.core.errors import InputError, UnreadableError
+from napari_em_autoclass.core.held_boxes import HeldBoxes
 from napari_em_autoclass.core.settings import Settings
 from napari_em_autoclass.core.survey import survey
 from napari_em_autoclass.core.volume import Box
@@ -32,6 +35,8 @@ _LIMIT = 6.0
 # Above this a volume is looked at along its chunks, and only so much of it is read: it must be ready within seconds.
 _LARGE_BYTES = 2**30
 _READ_BYTES = 128 * 2**20
+_SIDE_PX = 256
+_DEEPEST = 128  # sections read at once
 
 
 class NormalisationSettings(Settings):
@@ -124,14 +129,38 @@ def _measured(volume: Volume, sections: NDArray[np.int64]) -> tuple[NDArray[np.i
     """Return which of the sections could be looked at, and their centre and spread (n, 2)."""
     found: dict[int, tuple[float, float]] = {}
     unreadable: UnreadableError | None = None
-    for z in map(int, sections):
+    # Sections that share chunks are read together: one by one, a chunk would be read once for each.
+    for low, high in _layers(volume):
+        wanted = [int(z) for z in sections if low <= z < high]
         try:
-            found[z] = _centre_and_spread(_sample(volume, z))
-        except UnreadableError as error:  # a damaged chunk: the other sections tell enough
-            unreadable = error
+            layer = _held(volume, wanted)
+        except UnreadableError:  # find out which sections it is
+            layer = volume
+        for z in wanted:
+            try:
+                found[z] = _centre_and_spread(_sample(layer, z))
+            except UnreadableError as error:  # a damaged chunk: the other sections tell enough
+                unreadable = error
     if unreadable is not None and not found:
         raise unreadable
     return np.array(list(found)), np.array(list(found.values()))
+
+
+def _layers(volume: Volume) -> list[tuple[int, int]]:
+    """Return the sections (first, end) that share chunks."""
+    grid, depth = chunk_grid(volume.data), volume.shape_zyx[0]
+    cuts = [(0, depth)] if grid is None or grid.sizes[0] == 1 else grid.cuts(0, 0, depth)
+    return [(z, min(z + _DEEPEST, high)) for low, high in cuts for z in range(low, high, _DEEPEST)]
+
+
+def _held(volume: Volume, sections: list[int]) -> Volume:
+    """Return the volume with the patches of some sections in memory, if they share chunks."""
+    grid = chunk_grid(volume.data)
+    if grid is None or grid.sizes[0] == 1 or len(sections) < 2:
+        return volume
+    low, high = sections[0], sections[-1] + 1
+    boxes = [Box(low, high, y, y + h, x, x + w) for y, x, h, w in _corners(volume)]
+    return replace(volume, data=HeldBoxes(volume.data, tuple((box, volume.read(box)) for box in boxes)))
 
 
 def _surveyed(volume: Volume, max_sections: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -157,15 +186,9 @@ def _surveyed(volume: Volume, max_sections: int) -> tuple[NDArray[np.int64], NDA
     return np.array(list(found)), np.array(list(found.values()))
 
 
-def _sample(volume: Volume, z: int, side: int = 256) -> NDArray[np.float64]:
+def _sample(volume: Volume, z: int) -> NDArray[np.float64]:
     """Return grey values of section `z` from up to five patches (corners of the middle half, and the centre)."""
-    _, height, width = volume.shape_zyx
-    if height * width <= 4 * side * side:
-        corners = [(0, 0, height, width)]
-    else:
-        h, w = min(side, height), min(side, width)
-        rows, columns = ((height - h) // 4, (height - h) * 3 // 4), ((width - w) // 4, (width - w) * 3 // 4)
-        corners = [(y, x, h, w) for y in rows for x in columns] + [((height - h) // 2, (width - w) // 2, h, w)]
+    corners = _corners(volume)
     patches = [volume.read(Box(z, z + 1, y, y + h, x, x + w)).ravel() for y, x, h, w in corners]
     values = np.concatenate(patches).astype(np.float64)
     if not np.isfinite(values).all():
@@ -173,6 +196,16 @@ def _sample(volume: Volume, z: int, side: int = 256) -> NDArray[np.float64]:
             f"{volume.name}: section {z} holds NaN or infinite values; replace them (e.g. by 0) and try again"
         )
     return values
+
+
+def _corners(volume: Volume) -> list[tuple[int, int, int, int]]:
+    """Return the patches of each section that are looked at: top, left, height, width."""
+    _, height, width = volume.shape_zyx
+    if height * width <= 4 * _SIDE_PX * _SIDE_PX:
+        return [(0, 0, height, width)]
+    h, w = min(_SIDE_PX, height), min(_SIDE_PX, width)
+    rows, columns = ((height - h) // 4, (height - h) * 3 // 4), ((width - w) // 4, (width - w) * 3 // 4)
+    return [(y, x, h, w) for y in rows for x in columns] + [((height - h) // 2, (width - w) // 2, h, w)]
 
 
 def _centre_and_spread(values: NDArray[np.float64]) -> tuple[float, float]:
