@@ -14,6 +14,7 @@ from napari.qt.threading import WorkerBase, WorkerBaseSignals
 from qtpy.QtCore import Signal
 
 from napari_em_autoclass.core.events import CutRequest, Event, ViewRequest
+from napari_em_autoclass.gui.memory import give_back_memory
 
 __all__ = ["Report", "Run", "TaskWorker", "TrainingWorker"]
 
@@ -76,7 +77,7 @@ class TrainingWorker(WorkerBase):  # type: ignore[misc]
 
 
 class TaskWorker(WorkerBase):  # type: ignore[misc]
-    """Run ``task(report)`` in a thread; `quit` lets the next `report` raise, and `cancelled` follows."""
+    """Run ``task(report)`` in a thread; at `quit` the next `report` raises, and `cancelled` follows."""
 
     def __init__(self, task: Callable[[Report], Any]) -> None:
         super().__init__(SignalsClass=_TaskSignals)
@@ -89,6 +90,8 @@ class TaskWorker(WorkerBase):  # type: ignore[misc]
         except _CancelledError:
             self.cancelled.emit()
             return None
+        finally:
+            give_back_memory()  # also of a training that has ended: what it learned is looked at by a task
 
     def _report(self, fraction: float) -> None:
         if self.abort_requested:
