@@ -130,7 +130,7 @@ class Predict(Job):
         super().prepare()
         if program("train", self.stack, "--out", self.place / "run", "--steps", 5, *TINY).wait() != 0:
             raise SystemExit("the run to predict with could not be trained")
-        large = make_phantom((8, 256, 256), "sstem").raw.repeat(6, axis=0).repeat(2, axis=1)
+        large = make_phantom((8, 256, 256), "sstem").raw.repeat(12, axis=0).repeat(2, axis=1).repeat(2, axis=2)
         write_stack(self.place / "large.ome.zarr", large, VOXEL_NM)
 
     def start(self, folder: Path) -> Process:
@@ -249,12 +249,16 @@ def _timeless(tree: Any) -> Any:
 
 
 def _descendants(pid: int) -> list[int]:
-    """Return the processes below `pid`, on Linux."""
+    """Return the processes below `pid`, on Linux, but for those that are there for the others only."""
+    parents, told = dict[int, int](), dict[int, str]()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError):
+            parents[int(process.name)] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
+            told[int(process.name)] = (process / "cmdline").read_text()
     found, waiting = list[int](), [pid]
     while waiting:
-        for task in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
-            with suppress(OSError):
-                children = [int(number) for number in task.read_text().split()]
-                found += children
-                waiting += children
-    return found
+        parent = waiting.pop()
+        children = [child for child, of in parents.items() if of == parent]
+        found += [child for child in children if "resource_tracker" not in told.get(child, "")]
+        waiting += children
+    return sorted(found)
