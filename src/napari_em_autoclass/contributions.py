@@ -28,6 +28,7 @@ LayerData = tuple[Any, dict[str, Any], str]
 _KEY = "napari-em-autoclass"
 # In the metadata of a stack: where it is from, and the run that it was opened for (as the dock calls them).
 _SOURCE, _RUN = "napari-em-autoclass source", "napari-em-autoclass run"
+_SHOWN = 512  # voxels to either side
 _TRANSPARENT = (0.0, 0.0, 0.0, 0.0)
 
 
@@ -111,8 +112,10 @@ def _read_run(path: str) -> list[LayerData]:
 
 
 def _stack(volume: Volume, run_dir: Path) -> LayerData:
-    """Return a lazy image layer; one section of it is read, for its contrast."""
-    low, high = (float(limit) for limit in np.percentile(volume.section(volume.shape_zyx[0] // 2), (0.5, 99.5)))
+    """Return a lazy image layer; the middle of a section of it is read, for its contrast."""
+    z, y, x = (n // 2 for n in volume.shape_zyx)
+    middle = Box(z, z + 1, y - _SHOWN, y + _SHOWN, x - _SHOWN, x + _SHOWN).clipped(volume.shape_zyx)
+    low, high = (float(limit) for limit in np.percentile(volume.read(middle), (0.5, 99.5)))
     placed = {"scale": volume.voxel_size_nm, "units": ("nm",) * 3, "contrast_limits": (low, max(high, low + 1e-6))}
     metadata = {_SOURCE: volume.source, _RUN: str(run_dir)}
     # All of it said: napari would read the stack to find out.
@@ -125,12 +128,13 @@ def _stack(volume: Volume, run_dir: Path) -> LayerData:
 
 def _last_map(folder: RunFolder) -> LayerData:
     """Return the section that was classified last, at its place; an empty one of a run that was cut off before."""
+    from napari_em_autoclass.core.kept_maps import read_snapshot
+
     latest, size = folder.path / "snapshot" / "latest.npz", folder.volume.voxel_size_nm
     if latest.is_file():
         try:
-            with np.load(latest, allow_pickle=False) as stored:
-                corner_zyx, classes = stored["corner_zyx"], stored["classes"]
-        except Exception as error:  # a damaged archive fails in many ways
+            corner_zyx, classes = read_snapshot(folder.path)
+        except (OSError, ValueError) as error:
             raise InputError(f"{latest} is damaged; delete it, it is made anew when the run goes on") from error
     elif (folder.path / "weights.safetensors").is_file():
         corner_zyx, classes = np.zeros(3, int), np.broadcast_to(np.uint8(0), folder.volume.shape_zyx[1:])

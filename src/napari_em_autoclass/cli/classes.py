@@ -221,12 +221,16 @@ def _usage(folder: RunFolder) -> tuple[float, ...]:
     """Return the share of each class in the section that the run classified last, or nothing."""
     import numpy as np
 
+    from napari_em_autoclass.core.kept_maps import read_snapshot
+
     picture = folder.path / "snapshot" / "latest.npz"
     if not picture.is_file():
         return ()
     n_classes = folder.history.present.n_classes
-    with np.load(picture, allow_pickle=False) as stored:
-        counts = np.bincount(stored["classes"].ravel(), minlength=n_classes + 1)
+    try:
+        counts = np.bincount(read_snapshot(folder.path)[1].ravel(), minlength=n_classes + 1)
+    except (OSError, ValueError):  # the picture is made anew when the run goes on
+        return ()
     return tuple(float(count) / max(int(counts.sum()), 1) for count in counts[1 : n_classes + 1])
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.limits import json_of
 
 if TYPE_CHECKING:
     from napari_em_autoclass.core.volume import ArrayLike
@@ -63,8 +63,8 @@ def label_names(labels: Path) -> dict[int, str]:
     if not side.is_file():
         return {}
     try:
-        return {int(label): str(name) for label, name in json.loads(side.read_text("utf-8")).get("classes", {}).items()}
-    except (ValueError, AttributeError) as error:
+        return {int(label): str(name) for label, name in json_of(side).get("classes", {}).items()}
+    except (OSError, ValueError, AttributeError) as error:
         raise InputError(f"{side}: can't be read as names of the labels ({error}); mend or remove it") from error
 
 

@@ -28,6 +28,7 @@ from napari_em_autoclass.core.class_file import mend_history, read_history, save
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.history import History
+from napari_em_autoclass.core.limits import lines_of, parsed_json
 from napari_em_autoclass.core.migrations import SCHEMA_VERSIONS, migrated
 from napari_em_autoclass.core.model import Model, empty_classifiers, load_weights
 from napari_em_autoclass.core.normalise import Normalisation
@@ -258,10 +259,10 @@ class RunFolder:
         """Return the rows of the log; a last line cut short by a crash is left out."""
         path = self.path / "log.jsonl"
         rows = []
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-            with suppress(json.JSONDecodeError):
-                rows.append(json.loads(line))
-        return rows
+        for line in lines_of(path) if path.exists() else ():
+            with suppress(ValueError):
+                rows.append(parsed_json(line, takes_nan=True))
+        return [row for row in rows if isinstance(row, dict) and isinstance(row.get("step"), int)]
 
     def cut_log(self, step: int) -> None:
         """Drop the log of steps after `step`: they were done but not saved, and will be done again."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.history import History
+from napari_em_autoclass.core.limits import MAX_CLASSES_BYTES
 from napari_em_autoclass.core.run_files import put_aside, read_json, write_atomically
 from napari_em_autoclass.core.run_lock import locked_briefly
 
@@ -48,7 +49,7 @@ def read_history(run: Path) -> History:
     path = run / CLASSES_NAME
     mend = f"`em-autoclass classes {run}` brings back the last good ones, or fresh names"
     try:
-        return History.from_json(read_json(path, f"{path} is missing or damaged"))
+        return History.from_json(read_json(path, f"{path} is missing or damaged", MAX_CLASSES_BYTES))
     except InputError as error:
         raise InputError(f"{str(error).removesuffix('; restore it')}; {mend}") from error
 
@@ -97,7 +98,7 @@ def mend_history(run: Path, n_classes: int) -> str:
         was = "was damaged" if path.exists() else "was missing"
     kept = f"; what was there is kept as {put_aside(path).name}" if path.exists() else ""
     try:
-        history = History.from_json(read_json(run / _PREVIOUS, "none"))
+        history = History.from_json(read_json(run / _PREVIOUS, "none", MAX_CLASSES_BYTES))
         told = "names and merges are those before the last edit"
     except InputError:
         history, told = History.of(ClassMap.fresh(n_classes)), "all classes have fresh names"
@@ -107,5 +108,10 @@ def mend_history(run: Path, n_classes: int) -> str:
     return f"{CLASSES_NAME} {was}: {told}{kept}."
 
 
-def _content(history: History) -> bytes:
-    return json.dumps(history.to_json(), indent=1).encode()
+def _content(history: History, most_bytes: int = MAX_CLASSES_BYTES) -> bytes:
+    """Return the file's content; of a history that is too long for it the older half of what can be undone is left."""
+    content = json.dumps(history.to_json(), indent=1).encode()
+    while len(content) > most_bytes and (history.past or history.future):
+        history = replace(history, past=history.past[(len(history.past) + 1) // 2 :], future=())
+        content = json.dumps(history.to_json(), indent=1).encode()
+    return content

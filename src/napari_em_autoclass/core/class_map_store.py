@@ -11,6 +11,8 @@ from napari_em_autoclass.core.palette import MAX_CLASSES, checked_color
 from napari_em_autoclass.core.split import Split, check_splits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari_em_autoclass.core.class_map import ClassMap
 
 __all__ = ["FLAGS", "check_class_map", "class_map_to_json", "stored_parts"]
@@ -18,6 +20,7 @@ __all__ = ["FLAGS", "check_class_map", "class_map_to_json", "stored_parts"]
 #: What a class can be marked as; each is a set of ids in a class map.
 FLAGS: Final = ("hidden", "locked", "ignored")
 
+_MAX_NAME: Final = 1000  # characters
 _SCHEMA_VERSION: Final = 1
 _SCHEMA_WITH_SPLITS: Final = 2  # only where there are some, so that older versions still read the rest
 
@@ -37,6 +40,8 @@ def check_class_map(class_map: ClassMap) -> None:
         raise InputError(f"{len(class_map.names)} names and {len(class_map.colors)} colours for {n_classes} classes")
     for color in class_map.colors:
         checked_color(color)
+    if any(len(name) > _MAX_NAME for name in _all_names(class_map)):
+        raise InputError(f"a name of more than {_MAX_NAME} characters can't be shown; choose a shorter one")
     check_splits(class_map.splits, n_classes)
     known = frozenset(class_map.ids)
     check_groups(class_map.groups, known - {split.class_id for split in class_map.splits})
@@ -73,8 +78,18 @@ def stored_parts(stored: Any) -> dict[str, Any]:
             "names": tuple(str(name) for name in stored["names"]),
             "colors": tuple(stored["colors"]),
             "groups": in_order(Group.from_json(group) for group in stored["groups"]),
-            "splits": tuple(Split.from_json(split) for split in stored["splits"]) if with_splits else (),
+            "splits": tuple(_split(split) for split in stored["splits"]) if with_splits else (),
             **{flag: frozenset(index(i) for i in stored[flag]) for flag in FLAGS},
         }
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise InputError(f"class map is damaged ({type(error).__name__}: {error}); restore classes.json") from error
+
+
+def _all_names(class_map: ClassMap) -> Iterator[str]:
+    yield from class_map.names
+    yield from (part.name for split in class_map.splits for part in split.parts)
+    yield from (each.name for group in class_map.groups for each in (group, *group.parts))
+
+
+def _split(stored: Any) -> Split:
+    return stored if isinstance(stored, Split) else Split.from_json(stored)

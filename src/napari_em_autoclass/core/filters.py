@@ -16,11 +16,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
+from napari_em_autoclass.core.errors import InputError
+
 __all__ = ["CHANNELS_PER_SCALE", "FilterBank", "blurred"]
 
 CHANNELS_PER_SCALE = 4
 # A Gaussian is cut where its weight has fallen to e^-4.5 of the centre's.
 _TRUNCATE = 3.0
+_MAX_SIGMA_PX = 256  # around each tile three times as much is read
 
 
 class FilterBank(nn.Module):
@@ -29,12 +32,21 @@ class FilterBank(nn.Module):
     Parameters
     ----------
     sigmas_px : scales in working pixels, ascending
+
+    Raises
+    ------
+    InputError
+        If one is above 256.
     """
 
     def __init__(self, sigmas_px: tuple[float, ...]) -> None:
         super().__init__()
         if not sigmas_px or min(sigmas_px) <= 0:
             raise ValueError(f"scales must be positive numbers of pixels, got {sigmas_px}")
+        if max(sigmas_px) > _MAX_SIGMA_PX:
+            raise InputError(
+                f"a filter scale of {max(sigmas_px):g} working pixels is too large: {_MAX_SIGMA_PX} at most"
+            )
         self.sigmas_px = tuple(float(sigma) for sigma in sigmas_px)
 
     @property

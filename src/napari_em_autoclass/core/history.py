@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from operator import index
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.migrations import SCHEMA_VERSIONS, migrated
+from napari_em_autoclass.core.split import Split
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_em_autoclass.core.class_map import ClassMap
-    from napari_em_autoclass.core.split import Split
 
 __all__ = ["History"]
+
+_MAX_REVISION: Final = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +115,15 @@ class History:
         stored = migrated("classes", stored, "classes.json")
         try:
             revision = index(stored.get("revision", 0))
-            splits = stored.get("splits", [])
+            # Each made once, however many steps have it: a small file must not grow large in memory.
+            splits = [Split.from_json(split) for split in stored.get("splits", [])]
             past = tuple(ClassMap.from_json(_with_splits(class_map, splits)) for class_map in stored["past"])
             future = tuple(ClassMap.from_json(_with_splits(class_map, splits)) for class_map in stored["future"])
             present = ClassMap.from_json(_with_splits(stored["present"], splits))
-        except (KeyError, TypeError, IndexError) as error:
+        except (KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
             raise InputError(f"classes.json is damaged ({type(error).__name__}: {error}); restore it") from error
+        if not 0 <= revision <= _MAX_REVISION:
+            raise InputError(f"classes.json is damaged: it has revision {revision:.3g}; restore it")
         if {class_map.n_classes for class_map in (*past, *future)} - {present.n_classes}:
             raise InputError("classes.json is damaged: its steps differ in their number of classes; restore it")
         return cls(past, present, future, revision)
@@ -130,6 +135,6 @@ def _with_numbers(class_map: ClassMap, splits: Sequence[Split]) -> dict[str, Any
     return {**stored, "splits": [splits.index(split) for split in class_map.splits]} if class_map.splits else stored
 
 
-def _with_splits(stored: dict[str, Any], splits: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _with_splits(stored: dict[str, Any], splits: Sequence[Split]) -> dict[str, Any]:
     """Undo `_with_numbers`."""
     return {**stored, "splits": [splits[at] for at in stored["splits"]]} if "splits" in stored else stored

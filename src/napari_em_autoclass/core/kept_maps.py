@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import SnapshotTaken, ViewRequest
+from napari_em_autoclass.core.limits import arrays_of
 from napari_em_autoclass.core.run_files import write_atomically
 
 if TYPE_CHECKING:
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["KeptMap", "changed_share", "forget_map", "keep_map", "kept_maps", "read_map"]
+__all__ = ["KeptMap", "changed_share", "forget_map", "keep_map", "kept_maps", "read_map", "read_snapshot"]
 
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile)
+_DAMAGE = (OSError, ValueError, TypeError, OverflowError)
+_MAX_ABOUT_BYTES = 2**20
+_ABOUT = ("name", "step", "corner_zyx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,9 @@ def kept_maps(run_dir: Path) -> list[KeptMap]:
     found = []
     for path in sorted((run_dir / "snapshot").glob("kept-*.npz")):
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                z, y0, x0 = (int(i) for i in stored["corner_zyx"])
-                found.append(KeptMap(path, str(stored["name"]), int(stored["step"]), (z, y0, x0)))
+            stored = arrays_of(path, _ABOUT, _MAX_ABOUT_BYTES)
+            z, y0, x0 = (int(i) for i in stored["corner_zyx"])
+            found.append(KeptMap(path, str(stored["name"]), int(stored["step"]), (z, y0, x0)))
         except _DAMAGE:
             continue
     return found
@@ -82,14 +84,31 @@ def read_map(kept: KeptMap) -> SnapshotTaken:
         If its file is gone or damaged.
     """
     try:
-        with np.load(kept.path, allow_pickle=False) as stored:
-            classes, confidence = stored["classes"], stored["confidence"]
-            height, width = classes.shape
+        stored = arrays_of(kept.path, ("classes", "confidence"))
+        classes, confidence = stored["classes"], stored["confidence"]
+        height, width = classes.shape
     except _DAMAGE as error:
         raise InputError(f"the map {kept.name} can't be read any more ({kept.path})") from error
     z, y0, x0 = kept.corner_zyx
     view = ViewRequest(z, y0, y0 + height, x0, x0 + width)
     return SnapshotTaken("kept", kept.step, "learning", view, classes, confidence)
+
+
+def read_snapshot(run_dir: Path) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """Return where the section lies that a run classified last (z, y, x), and its classes (h, w).
+
+    Raises
+    ------
+    OSError
+        If there is none, or it can't be read.
+    ValueError
+        If it is damaged.
+    """
+    stored = arrays_of(run_dir / "snapshot" / "latest.npz", ("corner_zyx", "classes"))
+    corner, classes = stored["corner_zyx"], stored["classes"]
+    if corner.shape != (3,) or corner.dtype.kind not in "iu" or classes.ndim != 2 or classes.dtype != np.uint8:
+        raise ValueError("it is no class map of a section")
+    return corner.astype(np.int64), classes
 
 
 def forget_map(kept: KeptMap) -> None:

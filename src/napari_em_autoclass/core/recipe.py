@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.limits import json_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +80,7 @@ def recipe_card(name: str) -> RecipeCard:
     tree = _read(name)
     papers = tree.get("papers", ())
     said = (str(tree.get("about", "")), str(tree.get("system", "")))
-    group = tree.get("group", "own")
+    group = str(tree.get("group", "own"))
     return RecipeCard(
         _short(name),
         *said,
@@ -115,8 +116,8 @@ def _read(name: str) -> dict[str, Any]:
 def _from_file(path: Path) -> dict[str, Any]:
     try:
         is_large = path.stat().st_size > _MAX_BYTES
-        tree = None if is_large else json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        tree = None if is_large else json_of(path, _MAX_BYTES)
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no JSON text"
         raise InputError(f"can't read the recipe {path}: {reason}") from error
     if is_large:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.limits import MAX_JSON_BYTES, json_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,17 +44,17 @@ def append_lines(path: Path, lines: list[str]) -> None:
         raise
 
 
-def read_json(path: Path, complaint: str) -> dict[str, Any]:
+def read_json(path: Path, complaint: str, most_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
     """Return the table in a JSON file.
 
     Raises
     ------
     InputError
-        With `complaint`, if it can't be read, or is no table.
+        With `complaint`, if it can't be read, is no table, or larger than `most_bytes`.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        content = json_of(path, most_bytes)
+    except (OSError, ValueError) as error:
         raise InputError(complaint) from error
     if not isinstance(content, dict):
         raise InputError(complaint)

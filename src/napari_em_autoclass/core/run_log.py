@@ -6,11 +6,11 @@ quality measured after it, and ``changed``, the settings that were changed befor
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from napari_em_autoclass.core.events import Event, QualityMeasured, SettingsChanged, StepDone
+from napari_em_autoclass.core.limits import lines_of, parsed_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,8 +84,8 @@ def logged_events(run_dir: Path, run_id: str = "") -> list[Event]:
     Usage is not logged, and so empty.  Lines that can't be read are passed over, and so is a log that is not there.
     """
     try:
-        lines = (run_dir / "log.jsonl").read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        lines = list(lines_of(run_dir / "log.jsonl"))
+    except OSError:
         return []
     stride = max(1, len(lines) // _MOST_ROWS)
     events: list[Event] = []
@@ -93,8 +93,8 @@ def logged_events(run_dir: Path, run_id: str = "") -> list[Event]:
         # Looked for as text: to read all of a long log would take seconds.
         if number % stride and number < len(lines) - 1 and '"csev"' not in line and '"changed"' not in line:
             continue
-        with suppress(ValueError, KeyError, TypeError):
-            events += _events_of(json.loads(line), run_id)
+        with suppress(ValueError, KeyError, TypeError, AttributeError, OverflowError):
+            events += _events_of(parsed_json(line, takes_nan=True), run_id)
     return events
 
 

@@ -85,7 +85,7 @@ class RunSettings(Settings):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     """Version of this tree; a run folder of another version is refused."""
-    recipe: str = DEFAULT_RECIPE
+    recipe: str = Field(DEFAULT_RECIPE, max_length=1000)
     """The recipe these settings started from."""
     n_classes: int = Field(20, ge=2, le=254)
     """How many classes to tell apart; more than you need, you merge them afterwards."""
@@ -95,7 +95,7 @@ class RunSettings(Settings):
     """Where to compute; auto takes a GPU if there is one."""
     working_pixel_nm: float = Field(8.0, gt=0, le=1000, json_schema_extra={"step": 0.5, "unit": "nm"})
     """Pixel size at which classes are learned; finer images are averaged down to it."""
-    region: str | None = None
+    region: str | None = Field(None, max_length=200)
     """Learn from this box alone, z0:z1,y0:y1,x0:x1 in voxels, half-open; all of the stack is classified."""
     skip_sections: tuple[NonNegativeInt, ...] = ()
     """Damaged sections, from 0 on: nothing is learned from them, nor are they foretold; they are classified."""
@@ -134,7 +134,7 @@ class RunSettings(Settings):
             raise InputError(
                 f"there is no section {max(self.skip_sections)} to skip: the stack has 0 to {shape_zyx[0] - 1}"
             )
-        if set(range(box.z0, box.z1)) <= set(self.skip_sections):
+        if box.shape[0] <= len({z for z in self.skip_sections if box.z0 <= z < box.z1}):
             raise InputError("all sections are left out as damaged; leave some to learn from (skip_sections)")
         return box
 

@@ -7,13 +7,16 @@ The docstring under a field is its description: tooltip in the dock, text of the
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_em_autoclass.core.errors import InputError
 
-__all__ = ["Settings", "first_problem"]
+__all__ = ["Nanometres", "Settings", "first_problem"]
+
+Nanometres = Annotated[float, Field(gt=0, le=1e6)]
+"""A length in an image."""
 
 
 class Settings(BaseModel):

@@ -12,6 +12,7 @@ The centres mean something only in the embedding in which they were found, so a 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from operator import index
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -26,6 +27,7 @@ __all__ = ["MAX_PARTS", "FoundParts", "Part", "Split", "check_splits", "part_nam
 
 #: Into so many parts a class is split at most; more are had by splitting with more classes from the beginning.
 MAX_PARTS: Final = 6
+_MAX_EMBEDDING: Final = 4096  # numbers; the settings allow for less
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,9 @@ def check_splits(splits: tuple[Split, ...], n_classes: int) -> None:
         raise InputError("class map is damaged: its splits overlap or hold unknown classes; restore classes.json")
     for split in splits:
         lengths = {len(part.centre) for part in split.parts}
-        if not 2 <= len(split.parts) <= MAX_PARTS or len(lengths) > 1 or not split.temperature > 0:
+        numbers = (split.temperature, *(x for part in split.parts for x in part.centre))
+        sizes_fit = 2 <= len(split.parts) <= MAX_PARTS and len(lengths) == 1 and max(lengths) <= _MAX_EMBEDDING
+        if not sizes_fit or not all(map(math.isfinite, numbers)) or split.temperature <= 0:
             raise InputError(f"class map is damaged: the split of class {split.class_id}; restore classes.json")
         for part in split.parts:
             checked_color(part.color)

@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.core.settings import Settings
+from napari_em_autoclass.core.settings import Nanometres, Settings
 from napari_em_autoclass.core.volume import Box
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class TileSettings(Settings):
 
     size_px: int = Field(128, ge=32, le=1024, multiple_of=16)
     """Side of a training tile, in working pixels."""
-    neighbour_distances_nm: tuple[PositiveFloat, ...] = Field((20.0, 45.0, 90.0), min_length=1, max_length=8)
+    neighbour_distances_nm: tuple[Nanometres, ...] = Field((20.0, 45.0, 90.0), min_length=1, max_length=8)
     """How far away the neighbouring sections are that must be foretold (at least one section)."""
     shift_nm: float = Field(160.0, ge=0, le=10_000, json_schema_extra={"step": 10.0, "unit": "nm"})
     """How far neighbouring sections may be shifted against each other; the shift is found and allowed for."""

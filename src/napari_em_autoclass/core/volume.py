@@ -9,14 +9,19 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 
 from napari_em_autoclass.core.chunk_grid import ChunkGrid, chunk_grid
 from napari_em_autoclass.core.errors import InputError, UnreadableError
 
-__all__ = ["ArrayLike", "Box", "Volume", "fingerprint"]
+__all__ = ["MAX_LENGTH", "VOXEL_SIZES_NM", "ArrayLike", "Box", "Volume", "fingerprint"]
+
+MAX_LENGTH: Final = 2**24
+"""Of an axis, in voxels; some numbers are kept for each section, whatever a file says how many there are."""
+VOXEL_SIZES_NM: Final = (1e-3, 1e7)
+"""The smallest and the largest there can be; files may say anything."""
 
 
 class ArrayLike(Protocol):
@@ -120,15 +125,18 @@ class Volume:
             )
         if min(shape) < 1:
             raise InputError(f"{self.name}: the stack of shape {shape} is empty")
+        if max(shape) > MAX_LENGTH:
+            raise InputError(f"{self.name}: the stack of shape {shape} is longer than {MAX_LENGTH} voxels; crop it")
         kind = np.dtype(self.data.dtype).kind
         if kind not in "iufb":
             raise InputError(
                 f"{self.name}: pixels of dtype {self.data.dtype} can't be used; convert to an integer or float type"
             )
         size = tuple(float(s) for s in self.voxel_size_nm)
-        if len(size) != 3 or not all(np.isfinite(s) and s > 0 for s in size):
+        if len(size) != 3 or not all(VOXEL_SIZES_NM[0] <= s <= VOXEL_SIZES_NM[1] for s in size):
             raise InputError(
-                f"{self.name}: voxel size {self.voxel_size_nm} must be three positive numbers in nm (z, y, x)"
+                f"{self.name}: voxel size {self.voxel_size_nm} must be three positive numbers in nm (z, y, x), "
+                f"{VOXEL_SIZES_NM[0]:g} to {VOXEL_SIZES_NM[1]:g}"
             )
         object.__setattr__(self, "voxel_size_nm", size)
 

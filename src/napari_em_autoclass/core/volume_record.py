@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import NonNegativeInt
+from pydantic import Field, NonNegativeInt
 
 from napari_em_autoclass.core.normalise import Normalisation
 from napari_em_autoclass.core.settings import Settings
-from napari_em_autoclass.core.volume import fingerprint
+from napari_em_autoclass.core.volume import MAX_LENGTH, VOXEL_SIZES_NM, fingerprint
 
 if TYPE_CHECKING:
     from napari_em_autoclass.core.volume import Volume
 
 __all__ = ["FurtherRecord", "VolumeRecord"]
 
+_Length = Annotated[int, Field(ge=1, le=MAX_LENGTH)]
+_Nanometres = Annotated[float, Field(ge=VOXEL_SIZES_NM[0], le=VOXEL_SIZES_NM[1])]
+
 
 class VolumeRecord(Settings):
     """What the run was trained on, enough to recognise it and to rebuild the networks' sizes."""
 
-    name: str
-    source: str
-    shape_zyx: tuple[int, int, int]
-    dtype: str
-    voxel_size_nm: tuple[float, float, float]
-    fingerprint: str
+    name: str = Field(max_length=4096)
+    source: str = Field(max_length=4096)
+    shape_zyx: tuple[_Length, _Length, _Length]
+    dtype: str = Field(max_length=16)
+    voxel_size_nm: tuple[_Nanometres, _Nanometres, _Nanometres]
+    fingerprint: str = Field(max_length=64)
 
     @classmethod
     def of(cls, volume: Volume) -> VolumeRecord:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
+from pydantic import Field
+
 from napari_em_autoclass.core.divergence import LossRecord
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.limits import MAX_WEIGHTS_BYTES, parsed_json
 from napari_em_autoclass.core.migrations import SCHEMA_VERSIONS, migrated
 from napari_em_autoclass.core.run_files import write_atomically
 from napari_em_autoclass.core.settings import Settings
@@ -31,16 +34,17 @@ __all__ = [
 
 WEIGHTS_NAME: Final = "weights.safetensors"
 PREVIOUS_NAME: Final = "weights.previous.safetensors"
+_MOST: Final = 10**12
 
 
 class Progress(Settings):
     """How far a run has come when its weights were saved."""
 
-    step: int = 0
-    elapsed_s: float = 0.0
+    step: int = Field(0, ge=0, le=_MOST)
+    elapsed_s: float = Field(0.0, ge=0, le=_MOST)
     stage: Literal["first sketch", "learning", "done"] = "first sketch"
     has_classes: bool = False
-    divergences: int = 0
+    divergences: int = Field(0, ge=0, le=_MOST)
     """How often the loss has diverged: each time the run goes back, and learns half as fast from there."""
     losses: LossRecord = LossRecord()
     """What is known of the loss, to tell when it diverges."""
@@ -65,6 +69,8 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], Progress]:
     from safetensors import safe_open  # noqa: PLC0415
 
     try:
+        if path.stat().st_size > MAX_WEIGHTS_BYTES:
+            raise InputError(f"{path} is too large for weights ({path.stat().st_size} bytes); restore it from a backup")
         with safe_open(path, framework="pt") as file:
             progress = _progress(path, file.metadata())
             return {name: file.get_tensor(name) for name in file.keys()}, progress
@@ -128,9 +134,7 @@ def _or_start(path: Path) -> Progress:
 
 
 def _progress(path: Path, header: dict[str, str] | None) -> Progress:
-    import json  # noqa: PLC0415
-
-    told = {"schema_version": int((header or {}).get("schema_version", "1")), **json.loads((header or {})["progress"])}
+    told = {"schema_version": int((header or {}).get("schema_version", "1")), **parsed_json((header or {})["progress"])}
     told = migrated("weights", told, str(path))
     return Progress.model_validate({name: value for name, value in told.items() if name != "schema_version"})
 

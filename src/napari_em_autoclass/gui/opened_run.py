@@ -15,6 +15,7 @@ import numpy as np
 from napari_em_autoclass.core.class_map import History
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import CheckpointSaved, Event, RunEnded, RunStarted, StepDone
+from napari_em_autoclass.core.kept_maps import read_snapshot
 from napari_em_autoclass.core.run_lock import writer_of
 from napari_em_autoclass.core.run_log import logged_events
 from napari_em_autoclass.core.volume import Volume, fingerprint
@@ -148,9 +149,9 @@ def _step(event: Event) -> int:
 def _usage(folder: RunFolder) -> tuple[float, ...]:
     """Return the share of each class in the section that the run classified last, or nothing."""
     try:
-        with np.load(folder.path / "snapshot" / "latest.npz", allow_pickle=False) as stored:
-            counts = np.bincount(stored["classes"].ravel(), minlength=folder.settings.n_classes + 1)
-    except Exception:  # it isn't there, or cut short; the shares are counted anew anyway
+        classes = read_snapshot(folder.path)[1]
+        counts = np.bincount(classes.ravel(), minlength=folder.settings.n_classes + 1)
+    except (OSError, ValueError):  # it isn't there, or cut short; the shares are counted anew anyway
         return ()
     known = counts[1 : folder.settings.n_classes + 1]
     return tuple(float(count) / max(int(known.sum()), 1) for count in known)

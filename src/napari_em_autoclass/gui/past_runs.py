@@ -5,12 +5,12 @@ Everything is read from small files, without torch, so that it can be asked for 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from napari_em_autoclass.core.limits import json_of, parsed_json
 from napari_em_autoclass.core.run_lock import was_left_behind, writer_of
 from napari_em_autoclass.gui.run_place import runs_folder
 
@@ -77,7 +77,7 @@ def _saved_s(path: Path) -> float:
 def _past_run(path: Path, fingerprint: str) -> PastRun | None:
     """Return the run in a folder; None if it is of another stack, or damaged (whoever opens it hears why)."""
     try:
-        content = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        content = json_of(path / "run.json")
         if content["volume"]["fingerprint"] != fingerprint:
             return None
         settings, progress = content["settings"], _progress(path / "weights.safetensors")
@@ -93,4 +93,4 @@ def _progress(weights: Path) -> dict[str, Any]:
     from safetensors import safe_open
 
     with safe_open(weights, framework="np") as file:  # only the header is read
-        return dict(json.loads(file.metadata()["progress"]))
+        return dict(parsed_json(file.metadata()["progress"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from datetime import datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from qtpy.QtCore import QStandardPaths
 
+from napari_em_autoclass.core.limits import json_of
 from napari_em_autoclass.core.run_lock import LOCK_NAME
 
 __all__ = ["copy_run", "new_run_dir", "region_of", "runs_folder"]
@@ -51,7 +51,7 @@ def copy_run(run_dir: Path, to: Path) -> None:
 def region_of(run_dir: Path | None) -> str | None:
     """Return the box ``z0:z1,y0:y1,x0:x1`` that a run learned from, None if it was all of the stack."""
     try:
-        content = json.loads((run_dir / "run.json").read_text(encoding="utf-8")) if run_dir is not None else {}
+        content = json_of(run_dir / "run.json") if run_dir is not None else {}
         region = content["settings"]["region"]
     except (OSError, ValueError, KeyError, TypeError):
         return None

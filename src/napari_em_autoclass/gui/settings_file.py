@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.limits import json_of
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.trial_cache import known_trial, remember_trial
 from napari_em_autoclass.gui.wishes import Wishes, settings_of
@@ -49,7 +50,7 @@ def load_settings(path: Path) -> RunSettings:
     from napari_em_autoclass.core.settings import first_problem
 
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_of(path)
     except (OSError, ValueError) as error:
         raise InputError(f"{path} can't be read as settings; choose a .json that was saved here") from error
     if isinstance(content, dict) and isinstance(content.get("settings"), dict):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-import numpy as np
 import tifffile
 import zarr
 
 from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
+from napari_em_autoclass.core.limits import arrays_of, parsed_json
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.io import tiff, zarr_store
 from napari_em_autoclass.io.export_zarr import PROJECT_KEY
@@ -77,9 +76,8 @@ def _read_lazily(text: str, dataset: str | None) -> tuple[Volume, tuple[float, f
 
 def _read_npz(at: Path) -> Volume:
     try:
-        with np.load(at, allow_pickle=False) as archive:
-            names = [name for name in ("classes", "labels") if name in archive.files] or archive.files
-            data = archive[names[0]]
+        archive = arrays_of(at, ())
+        data = next(archive[name] for name in ("classes", "labels", *archive) if name in archive)
     except Exception as error:
         # An archive fails as a zip file, an array or a pickle; to the user it is damaged.
         raise InputError(f"{at.name}: can't be read ({type(error).__name__}); the file may be damaged") from error
@@ -122,7 +120,7 @@ def _tiff_info(at: Path, size: tuple[float, float, float] | None) -> ClassMapInf
     try:
         comments = ElementTree.fromstring(xml).iterfind(".//{*}CommentAnnotation") if xml else ()
         texts = [note.findtext("{*}Value") or "" for note in comments if note.get("Namespace") == PROJECT_KEY]
-        project = json.loads(texts[0]) if texts else {}
+        project = parsed_json(texts[0]) if texts else {}
     except ValueError:  # not JSON; the map is readable without
         project = {}
     names = {int(i): str(name) for i, name in project.get("names", {}).items()}

@@ -16,12 +16,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
 from napari_em_autoclass.core.checkpoint import RunFolder, write_atomically
 from napari_em_autoclass.core.comparison.comparer import RecipeDone, compared_view
 from napari_em_autoclass.core.comparison.rows import RecipeRow, in_order
 from napari_em_autoclass.core.errors import InputError, require_schema
+from napari_em_autoclass.core.kept_maps import read_snapshot
+from napari_em_autoclass.core.limits import json_of, lines_of, parsed_json
 from napari_em_autoclass.core.model import fingerprint
 from napari_em_autoclass.core.trainer import Trainer
 from napari_em_autoclass.io.comparison_picture import Panel, draw_comparison
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_em_autoclass.core.run_settings import RunSettings
@@ -90,12 +91,15 @@ class ComparisonFolder:
 
     def rows(self) -> tuple[RecipeRow, ...]:
         """Return the rows there are, the newest of each recipe; a line cut short by a crash is left out."""
-        lines = (self.path / "compare.jsonl").read_text("utf-8").splitlines() if self._has_rows() else []
+        lines = lines_of(self.path / "compare.jsonl") if self._has_rows() else ()
         found: dict[str, RecipeRow] = {}
         for line in lines:
-            with suppress(json.JSONDecodeError):
-                row = RecipeRow.from_json(json.loads(line))
-                found[row.recipe] = row
+            try:
+                stored = parsed_json(line, takes_nan=True)
+            except ValueError:
+                continue
+            row = RecipeRow.from_json(stored)
+            found[row.recipe] = row
         return tuple(found.values())
 
     def missing(self, recipes: Iterable[str]) -> tuple[str, ...]:
@@ -134,8 +138,8 @@ class ComparisonFolder:
         for row in in_order(self.rows()):
             path = self.run_dir(row.recipe) / "snapshot" / "latest.npz"
             if row.outcome != "failed" and path.is_file():
-                with np.load(path, allow_pickle=False) as stored:
-                    found[row.recipe] = stored["classes"]
+                with suppress(OSError, ValueError):  # damaged: the row has no picture
+                    found[row.recipe] = read_snapshot(self.run_dir(row.recipe))[1]
         return found
 
     def _has_rows(self) -> bool:
@@ -177,7 +181,7 @@ def _require_same(path: Path, about: dict[str, Any]) -> None:
         If it is another one, or damaged.
     """
     try:
-        stored = json.loads((path / "compare.json").read_text("utf-8"))
+        stored = json_of(path / "compare.json")
     except (OSError, ValueError) as error:
         raise InputError(f"{path / 'compare.json'} is damaged; choose another folder (--out)") from error
     require_schema(stored, _SCHEMA_VERSION, f"{path / 'compare.json'}")

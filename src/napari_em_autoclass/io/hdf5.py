@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import h5py
 
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.limits import parsed_json
 from napari_em_autoclass.io.axes import choose_axes
 from napari_em_autoclass.io.request import build_volume, refuse_level, stack_name
 from napari_em_autoclass.io.units import scale_from_attributes
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "can_read", "read", "stack_paths"]
 
 FORMAT = "HDF5 (.h5, .hdf5, .hdf)"
+_MAX_LINKS = 16
 _SUFFIXES = {".h5", ".hdf5", ".hdf", ".he5"}
 
 
@@ -42,9 +43,12 @@ def read(path: Path, request: ReadRequest) -> Volume:
     file = h5py.File(path, "r")  # open as long as the volume lives: h5py closes it with its last dataset
     try:
         chosen = request.dataset.strip("/") if request.dataset is not None else _only_stack(file, name)
+        _refuse_way_out(file, chosen, name)
         data = file.get(chosen)
         if not isinstance(data, h5py.Dataset):
             raise InputError(f"{name}: no dataset {chosen!r} in the file; it holds {_listed(file)}")
+        if data.external or (data.is_virtual and any(each.file_name != "." for each in data.virtual_sources())):
+            raise InputError(f"{name}: the voxels of {chosen!r} are in other files; copy them into this one")
         axes = choose_axes(data.shape or (), _axistags(data), request.axes, name)
         sizes = _scale(data)
         scale = dict(zip(axes.letters, sizes, strict=True)) if sizes else {}
@@ -78,6 +82,31 @@ def _stacks(file: h5py.File) -> dict[str, tuple[int, ...]]:
     return found
 
 
+def _refuse_way_out(file: h5py.File, path: str, name: str) -> None:
+    """Refuse a path along which a link leads out of the file: to whatever files a stranger chose.
+
+    Raises
+    ------
+    InputError
+        If so, or if links lead in a circle.
+    """
+    left, at, n_links = path.split("/"), "", 0
+    while left:
+        part = left.pop(0)
+        if not part:
+            continue
+        link = file.get(f"{at}/{part}", getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            raise InputError(f"{name}: {at}/{part} is a link to another file, {link.filename!r}; open that file itself")
+        if not isinstance(link, h5py.SoftLink):
+            at = f"{at}/{part}"
+            continue
+        n_links += 1
+        if n_links > _MAX_LINKS:
+            raise InputError(f"{name}: the links to {path!r} lead in a circle; name the dataset itself")
+        at, left = ("" if link.path.startswith("/") else at), [*link.path.split("/"), *left]
+
+
 def _only_stack(file: h5py.File, name: str) -> str:
     stacks = _stacks(file)
     plain = [path for path, shape in stacks.items() if len(shape) == 3] or list(stacks)
@@ -96,7 +125,7 @@ def _listed(file: h5py.File) -> str:
 def _axistags(data: h5py.Dataset) -> str | None:
     """Return the letters of the axes from ilastik's and vigra's JSON attribute, where there is one."""
     try:
-        tags = json.loads(data.attrs["axistags"])
+        tags = parsed_json(str(data.attrs["axistags"]))
         return "".join(str(axis["key"]) for axis in tags["axes"]).upper()
     except (KeyError, TypeError, ValueError):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,7 @@ def read(path: Path, request: ReadRequest) -> Volume:
             shape, dtype = data_shape_from_header(header), data_dtype_from_header(header)
             offset = header.nbytes + int(header.nsymbt)
             sizes = file.voxel_size.copy()
-    needed = offset + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    needed = offset + math.prod(map(int, shape)) * dtype.itemsize
     if path.stat().st_size < needed:
         raise InputError(f"{name}: the file is cut off ({path.stat().st_size} of {needed} bytes); copy it again")
     data = np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from napari_em_autoclass.core.checkpoint import write_atomically
 from napari_em_autoclass.core.errors import InputError, require_schema
+from napari_em_autoclass.core.limits import parsed_json
+from napari_em_autoclass.core.palette import MAX_CLASSES
 from napari_em_autoclass.core.probe import Probe
 
 if TYPE_CHECKING:
@@ -62,11 +65,19 @@ def load_probe(path: Path) -> Probe:
         raise InputError(f"{path}: no such file; teach a probe first")
     try:
         with safe_open(path, framework="np") as file:
-            told = json.loads((file.metadata() or {})[_KEY])
+            told = parsed_json((file.metadata() or {})[_KEY])
             tensors = {name: file.get_tensor(name) for name in ("weight", "bias")}
     except Exception as error:
         # safetensors, JSON and keys each have their own errors; to the user all mean the same.
         raise InputError(f"{path}: is no probe, or damaged ({type(error).__name__}); teach it again") from error
     require_schema(told, _SCHEMA_VERSION, "probe")
-    names = {int(kind): str(name) for kind, name in told.get("names", {}).items()}
-    return Probe(tuple(told["ids"]), tensors["weight"], tensors["bias"], names, told.get("facts", {}))
+    try:
+        names = {int(kind): str(name) for kind, name in told.get("names", {}).items()}
+        ids, facts = tuple(index(i) for i in told["ids"]), dict(told.get("facts", {}))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: is no probe, or damaged ({type(error).__name__}); teach it again") from error
+    weight, bias = tensors["weight"], tensors["bias"]
+    fits = weight.ndim == 2 and bias.shape == weight.shape[:1] == (len(ids),) and weight.dtype == bias.dtype
+    if not fits or weight.dtype.kind != "f" or not all(0 < i <= MAX_CLASSES for i in ids):
+        raise InputError(f"{path}: is no probe, or damaged (its parts don't fit together); teach it again")
+    return Probe(ids, weight, bias, names, facts)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
+from napari_em_autoclass.core.chunk_grid import ChunkGrid
 from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
 from napari_em_autoclass.core.volume import ArrayLike, Volume
 from napari_em_autoclass.io.axes import Axes, as_zyx
@@ -14,8 +18,10 @@ if TYPE_CHECKING:
 
     from napari_em_autoclass.io.remote import Place
 
-__all__ = ["LevelFit", "ReadRequest", "build_volume", "refuse_dataset", "refuse_level", "stack_name"]
+__all__ = ["MAX_CHUNK_BYTES", "LevelFit", "ReadRequest", "build_volume", "refuse_dataset", "refuse_level", "stack_name"]
 
+MAX_CHUNK_BYTES: Final = 4 * 2**30
+"""Of a chunk or a section that is decoded as a whole."""
 _SUFFIXES = (".partial", ".tiff", ".tif", ".zarr", ".ome", ".hdf5", ".hdf", ".h5", ".mrc", ".rec", ".npy", ".npz")
 
 
@@ -77,11 +83,16 @@ def build_volume(
     Raises
     ------
     InputError
-        If the stack has a single section, or pixels that can't be used.
+        If the stack has a single section, pixels that can't be used, or pieces in storage that are too large.
     MissingVoxelSize
         If neither the request nor the file holds a voxel size.
     """
     name, origin = source
+    if (needed := _bytes_at_once(data)) > MAX_CHUNK_BYTES:
+        raise InputError(
+            f"{name}: is stored in pieces of {needed / 2**30:.1f} GiB, which must be read as a whole; "
+            f"save it in smaller ones, {MAX_CHUNK_BYTES / 2**30:g} GiB at most"
+        )
     stack = as_zyx(data, axes)
     if stack.shape[0] < 2:
         raise InputError(f"{name}: holds a single section, but classes are learnt from neighbouring ones; give a stack")
@@ -96,6 +107,13 @@ def build_volume(
             "pass --voxel-size Z Y X in nm, or fill in the voxel size in the dock"
         )
     return Volume(stack, (known[0], known[1], known[2]), name, origin)
+
+
+def _bytes_at_once(data: ArrayLike) -> int:
+    """Return what must be held in memory to read one voxel; 0 where a voxel can be read alone."""
+    chunks, grid = getattr(data, "chunks", None), getattr(data, "chunk_grid", None)
+    sizes = grid.sizes if isinstance(grid, ChunkGrid) else chunks if isinstance(chunks, tuple) else (0,)
+    return math.prod(map(int, sizes)) * int(np.dtype(data.dtype).itemsize)
 
 
 def refuse_dataset(request: ReadRequest, name: str) -> None:

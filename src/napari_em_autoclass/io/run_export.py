@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_em_autoclass import __version__
+from napari_em_autoclass.core.run_files import read_json
 from napari_em_autoclass.io.class_map_target import ClassMapTarget
 from napari_em_autoclass.io.export_tiff import write_class_map_tiff
 from napari_em_autoclass.io.export_zarr import write_class_map_zarr
@@ -90,7 +90,7 @@ def _parts(class_map: ClassMap) -> dict[str, Any]:
 
 def run_facts(folder: RunFolder) -> dict[str, Any]:
     """Return what made a run: its stack, settings and versions, as plain values."""
-    stored = json.loads((folder.path / "run.json").read_text(encoding="utf-8"))
+    stored = read_json(folder.path / "run.json", f"{folder.path / 'run.json'} can't be read any more")
     return {
         "path": str(folder.path),
         "volume": folder.volume.model_dump(mode="json"),

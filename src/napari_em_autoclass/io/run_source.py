@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.volume import fingerprint
 from napari_em_autoclass.io.readers import open_volume
+from napari_em_autoclass.io.remote import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,8 @@ NO_FILE = "napari layer "
 def open_run_source(run_dir: Path, record: VolumeRecord) -> Volume:
     """Return the lazy stack of the run in `run_dir`, with the voxel size that it was learned with.
 
-    A relative path counts from the present folder, or from that of the run or the one above: both may have been moved.
+    Nothing is asked of another machine: somebody else may have written the run, and an address in it.  A relative path
+    counts from the present folder, or from that of the run or the one above: both may have been moved.
 
     Raises
     ------
@@ -35,6 +37,11 @@ def open_run_source(run_dir: Path, record: VolumeRecord) -> Volume:
         raise InputError(
             f"the stack of this run, {record.name}, was a layer without a file; open it as a layer, "
             "and the dock takes the run up"
+        )
+    if _is_elsewhere(record.source):
+        raise InputError(
+            f"the stack of this run is at {record.source}, where nothing is fetched from unasked; open it by this "
+            "address, and the dock takes the run up"
         )
     is_there = False
     for place in _places(run_dir, record.source):
@@ -49,6 +56,11 @@ def open_run_source(run_dir: Path, record: VolumeRecord) -> Volume:
     raise InputError(
         f"the stack of this run, {record.source}, {what}; open the right one, and the dock takes the run up"
     )
+
+
+def _is_elsewhere(source: str) -> bool:
+    # A path that begins with two slashes is a share of a server on Windows, which is told who asks.
+    return (is_url(source) and not source.lower().startswith("file:")) or source.startswith(("\\\\", "//"))
 
 
 def _places(run_dir: Path, source: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.io.axes import Axes, choose_axes
 from napari_em_autoclass.io.lazy import SectionStack
 from napari_em_autoclass.io.request import build_volume, stack_name
-from napari_em_autoclass.io.tiff_damage import refuse_cut_off, refuse_damage
+from napari_em_autoclass.io.tiff_damage import refuse_cut_off, refuse_damage, refuse_files_elsewhere
 from napari_em_autoclass.io.tiff_scale import voxel_size_from_tiff
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def read(path: Path, request: ReadRequest) -> Volume:
 def _read(path: Path, request: ReadRequest, name: str) -> Volume:
     file = tifffile.TiffFile(path)
     try:
+        refuse_files_elsewhere(file, name)
         index = _series_index(file, request.dataset, name)
         series = _level(file.series[index], request.level, name)
         if request.axes is None:

@@ -9,7 +9,9 @@ import logging
 import re
 import threading
 from contextlib import contextmanager
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 from napari_em_autoclass.core.errors import InputError
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     import tifffile
 
-__all__ = ["refuse_cut_off", "refuse_damage"]
+__all__ = ["refuse_cut_off", "refuse_damage", "refuse_files_elsewhere"]
 
 # Tag 270 is the description, where axes and voxel size are.
 _SIGNS = re.compile(
@@ -65,6 +67,26 @@ def refuse_cut_off(series: tifffile.TiffPageSeries, name: str) -> None:
     size = page.parent.filehandle.size
     if ends and max(ends) > size:
         raise InputError(f"{name}: the file is cut off ({size} of at least {max(ends)} bytes); copy it again")
+
+
+def refuse_files_elsewhere(file: tifffile.TiffFile, name: str) -> None:
+    """Refuse OME-XML that names files outside of the folder, before tifffile looks into them.
+
+    Raises
+    ------
+    InputError
+        If it does.
+    """
+    try:
+        root = ElementTree.fromstring(file.ome_metadata) if file.ome_metadata else None
+    except ElementTree.ParseError:  # tifffile can't read it either
+        return
+    for element in root.iter() if root is not None else ():
+        at = element.attrib.get("FileName", "")
+        if PurePosixPath(at).is_absolute() or PureWindowsPath(at).anchor or ".." in re.split(r"[/\\]", at):
+            raise InputError(
+                f"{name}: its metadata name a file elsewhere, {at[:80]!r}; put all its files in one folder"
+            )
 
 
 class _Listener(logging.Handler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import zarr
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from napari_em_autoclass.io.remote import Place
     from napari_em_autoclass.io.request import ReadRequest
 
-__all__ = ["FORMAT", "can_read", "is_zarr", "open_node", "read", "stack_paths"]
+__all__ = ["FORMAT", "can_read", "inside", "is_zarr", "open_node", "read", "stack_paths"]
 
 FORMAT = "Zarr and OME-Zarr (.zarr)"
 _MARKS = ("zarr.json", ".zarray", ".zgroup")
@@ -87,7 +88,7 @@ def _read_multiscale(at: Place, group: zarr.Group, request: ReadRequest, name: s
     level = request.level if request.level is not None else fitting_level(multiscale, request)
     if not 0 <= level < len(multiscale.paths):
         raise InputError(f"{name}: has resolution levels 0 to {len(multiscale.paths) - 1} and no level {level}")
-    array_at = at / multiscale.paths[level]
+    array_at = inside(at, multiscale.paths[level], name)
     array = open_node(array_at)
     if not isinstance(array, zarr.Array):
         raise InputError(f"{name}: the metadata names {multiscale.paths[level]!r} as an array, which it is not")
@@ -132,6 +133,26 @@ def _only_stack(at: Place, name: str) -> Place:
     if len(plain) > 1:
         raise InputError(f"{name}: holds {_listed(stacks)}; choose one with dataset, or give its path in the store")
     return at / plain[0]
+
+
+def inside(at: Place, path: str, name: str) -> Place:
+    """Return the place that metadata name below the group at `at`.
+
+    Raises
+    ------
+    InputError
+        If it is not below: metadata may come from anybody, and must not choose what else is read.
+    """
+    parts = path.split("/")
+    is_below = not path.startswith("/") and ".." not in parts and not set("\\:?#%\0") & set(path)
+    found = at / path
+    if is_below and isinstance(found, Path) and isinstance(at, Path):
+        is_below = found.resolve().is_relative_to(at.resolve())  # a symbolic link may lead out
+    if not is_below:
+        raise InputError(
+            f"{name}: the metadata name a level {path[:80]!r} that is not inside of it; open that by itself"
+        )
+    return found
 
 
 def stack_paths(at: Place, prefix: str = "", depth: int = 4) -> dict[str, tuple[int, ...]]:

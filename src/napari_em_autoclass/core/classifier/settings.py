@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import Field, model_validator
 
 from napari_em_autoclass.core.heads import HeadKind
-from napari_em_autoclass.core.settings import Settings
+from napari_em_autoclass.core.settings import Nanometres, Settings
 
 __all__ = ["ClassifierSettings"]
+
+_MAX_CHANNELS = 2048  # half a gigabyte of weights
 
 
 class ClassifierSettings(Settings):
@@ -29,7 +31,7 @@ class ClassifierSettings(Settings):
     """Its weights: the name of a .safetensors file in your folder of weights; empty takes the transformer's name."""
     n_textons: int = Field(64, ge=2, le=254)
     """Textures told apart in the neighbouring sections that are to be foretold."""
-    filter_scales_nm: tuple[PositiveFloat, ...] = Field((8.0, 16.0, 32.0, 64.0), min_length=1, max_length=8)
+    filter_scales_nm: tuple[Nanometres, ...] = Field((8.0, 16.0, 32.0, 64.0), min_length=1, max_length=8)
     """Scales of the filters whose clusters are the textures."""
     forecast_share: float = Field(0.5, ge=0, le=1, json_schema_extra={"step": 0.05})
     """How much the forecasts count beside the features when pixels are sorted into classes."""
@@ -43,6 +45,16 @@ class ClassifierSettings(Settings):
     """How decided the heads cosine and guided_slots are; smaller is more decided."""
     slot_iterations: int = Field(1, ge=1, le=3)
     """Rounds in which the heads slots and guided_slots adapt to a tile."""
+
+    @model_validator(mode="after")
+    def _fits_into_memory(self) -> ClassifierSettings:
+        widest = self.width * 2 ** (self.depth - 1)
+        if self.backbone in ("unet2d", "unet25d") and widest > _MAX_CHANNELS:
+            raise ValueError(
+                f"{widest} channels at the coarsest level are more than {_MAX_CHANNELS}; "
+                "choose a smaller width or depth"
+            )
+        return self
 
     @property
     def context(self) -> int:

@@ -119,6 +119,8 @@ class RecipeRow:
             figures = {key: float(value) for key, value in stored.items() if key in known}
             if stored["outcome"] not in get_args(Outcome):
                 raise ValueError(f"no such outcome: {stored['outcome']!r}")
+            if set("/\\") & set(str(stored["recipe"])) or str(stored["recipe"]) in ("", ".", ".."):
+                raise ValueError(f"no such recipe: {stored['recipe']!r}")  # it names a folder
             return cls(str(stored["recipe"]), stored["outcome"], str(stored.get("reason", "")), figures)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise InputError(f"a row of the comparison is damaged ({type(error).__name__}: {error})") from error

@@ -13,13 +13,14 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 import torch
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from napari_em_autoclass.core.losses.base import LossTerm, Part, StepBatch, TermOut, TrainState, absent, log_probs
 from napari_em_autoclass.core.losses.images import filter_rows, wide
 from napari_em_autoclass.core.losses.pairs import rows_at
+from napari_em_autoclass.core.settings import Nanometres
 
 __all__ = ["Correspondence", "agreement_of", "attraction"]
 
@@ -68,7 +69,7 @@ class Correspondence(LossTerm):
     """What alike means: to fixed filters, or to the features learned so far."""
     trains: Literal["classes", "features"] = "classes"
     """What is drawn together and pushed apart: the classes, or the learned features."""
-    scales_nm: tuple[PositiveFloat, ...] = Field((8.0, 16.0, 32.0, 64.0), min_length=1, max_length=8)
+    scales_nm: tuple[Nanometres, ...] = Field((8.0, 16.0, 32.0, 64.0), min_length=1, max_length=8)
     """Scales of the fixed filters."""
     own_weight: float = Field(0.67, ge=0, le=10, json_schema_extra={"step": 0.05})
     """How much pairs within a section count."""

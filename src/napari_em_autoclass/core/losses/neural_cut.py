@@ -13,12 +13,13 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-from pydantic import Field, PositiveFloat
+from pydantic import Field
 from torch import Tensor
 
 from napari_em_autoclass.core.losses.base import LossTerm, Part, StepBatch, TermOut, TrainState, absent, log_probs
 from napari_em_autoclass.core.losses.images import filter_rows, wide
 from napari_em_autoclass.core.losses.pairs import draw_pixels, rows_at
+from napari_em_autoclass.core.settings import Nanometres
 
 __all__ = ["NeuralCut", "affinity_of", "neural_cut"]
 
@@ -80,7 +81,7 @@ class NeuralCut(LossTerm):
     """Pixels that look alike share a class."""
     looks: Literal["filters", "features"] = "filters"
     """What alike means: to fixed filters, or to the features learned so far."""
-    scales_nm: tuple[PositiveFloat, ...] = Field((8.0, 16.0, 32.0, 64.0), min_length=1, max_length=8)
+    scales_nm: tuple[Nanometres, ...] = Field((8.0, 16.0, 32.0, 64.0), min_length=1, max_length=8)
     """Scales of the fixed filters."""
     likeness: float = Field(0.4, ge=0.05, le=3, json_schema_extra={"step": 0.05})
     """How unlike two pixels may be and still belong together; 1 is the usual difference of two pixels."""
