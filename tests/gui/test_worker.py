@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator
 from typing import Any
 
 import pytest
+from qtpy.QtCore import QThreadPool
 
 from napari_em_autoclass.gui.worker import Report, TaskWorker, TrainingWorker
 
@@ -124,3 +126,21 @@ def test_a_cancelled_task_unwinds_and_returns_nothing(qtbot: Any) -> None:
     ):
         worker.quit()
     assert unwound == [True]
+
+
+def test_a_task_does_not_wait_for_trainings_however_few_cores_there_are(qtbot: Any, fake_run: Any) -> None:
+    n_threads = QThreadPool.globalInstance().maxThreadCount()
+    trainings = [TrainingWorker(lambda: fake_run(endless=True)) for _ in range(n_threads + 1)]
+    may_end = threading.Event()
+    tasks = [TaskWorker(lambda report: may_end.wait(5)) for _ in range(n_threads)]
+    with qtbot.waitSignals([worker.started for worker in (*trainings, *tasks)], timeout=5000):
+        for worker in (*trainings, *tasks):
+            worker.start()
+    last = TaskWorker(lambda report: "done")
+    with qtbot.waitSignal(last.returned, timeout=5000):
+        last.start()
+    may_end.set()
+    with qtbot.waitSignals([worker.finished for worker in (*trainings, *tasks)], timeout=5000):
+        for worker in trainings:
+            worker.quit()
+    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=5000)

@@ -6,12 +6,12 @@ generator when asked to quit.  WorkerBase keeps a worker alive while it runs and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from typing import Any, Protocol
 
 from napari.qt.threading import WorkerBase, WorkerBaseSignals
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QThreadPool, Signal
 
 from napari_em_autoclass.core.events import CutRequest, Event, ViewRequest
 from napari_em_autoclass.gui.memory import give_back_memory
@@ -57,15 +57,16 @@ class TrainingWorker(WorkerBase):  # type: ignore[misc]
 
     def work(self) -> None:
         """Emit `opened` once, then `event` for each event; closing the generator runs the trainer's clean-up."""
-        self._run_in_thread = run = self._open_run()
-        if self.abort_requested:
-            return
-        self.opened.emit(run)
-        with closing(run.events()) as events:
-            for event in events:
-                if self.abort_requested:
-                    return
-                self.event.emit(event)
+        with _beside_the_pool():
+            self._run_in_thread = run = self._open_run()
+            if self.abort_requested:
+                return
+            self.opened.emit(run)
+            with closing(run.events()) as events:
+                for event in events:
+                    if self.abort_requested:
+                        return
+                    self.event.emit(event)
 
     def quit(self) -> None:
         """End within a step, also while paused, when the trainer yields nothing that could be interrupted."""
@@ -86,7 +87,8 @@ class TaskWorker(WorkerBase):  # type: ignore[misc]
     def work(self) -> Any:
         """Return what the task returns."""
         try:
-            return self._task(self._report)
+            with _beside_the_pool():
+                return self._task(self._report)
         except _CancelledError:
             self.cancelled.emit()
             return None
@@ -97,6 +99,18 @@ class TaskWorker(WorkerBase):  # type: ignore[misc]
         if self.abort_requested:
             raise _CancelledError
         self.progressed.emit(fraction)
+
+
+@contextmanager
+def _beside_the_pool() -> Iterator[None]:
+    """Let the pool start another thread meanwhile: it has one per core, and a training may take an hour."""
+    pool = QThreadPool.globalInstance()
+    assert pool is not None  # there is one as long as the program runs
+    pool.releaseThread()
+    try:
+        yield
+    finally:
+        pool.reserveThread()
 
 
 class _CancelledError(Exception):
