@@ -6,7 +6,7 @@ import torch
 
 from napari_em_autoclass.core import snapshot, tiling
 from napari_em_autoclass.core.classifier import FilterClassifier
-from napari_em_autoclass.core.events import ViewRequest
+from napari_em_autoclass.core.events import UNCLEAR, CutRequest, ViewRequest
 from napari_em_autoclass.core.normalise import Normalisation
 from napari_em_autoclass.core.snapshot import Abandoned, ViewMap, classify_view, middle_view
 from napari_em_autoclass.core.volume import Volume
@@ -92,6 +92,24 @@ def test_probabilities_are_named_and_in_the_order_asked_for(
     assert [k for k, _ in found] == [4, 2]
     assert all(np.array_equal(prob, every[k]) for k, prob in found)
     assert abs(sum(prob.astype(int) for prob in every.values()) - 255).max() <= K / 2
+
+
+def test_how_unclear_the_pixels_are_is_asked_for_like_a_probability(
+    classifier: FilterClassifier, working: WorkingVolume
+) -> None:
+    from napari_em_autoclass.core.cut import CutPainter
+    from napari_em_autoclass.core.section_painter import SectionPainter
+
+    view = ViewRequest(1, 0, 50, 0, 77, prob_classes=(UNCLEAR, 2))
+    (of_view, unclear), (_, prob) = classify_view(classifier, working, K, view).probs
+    assert of_view == UNCLEAR
+    assert unclear.min() > 0
+    assert not np.array_equal(unclear, prob)
+    painted = SectionPainter(working, K, view).paint(classifier, 60.0)
+    assert [k for k, _ in painted.probs] == [UNCLEAR, 2]
+    np.testing.assert_array_equal(painted.probs[0][1], unclear)
+    cut = CutRequest(0, 3, 20, 21, 0, 77, prob_classes=(UNCLEAR,))
+    assert [k for k, _ in CutPainter(working, K, cut).paint(classifier, 60.0).probs] == [UNCLEAR]
 
 
 def test_probabilities_of_classes_that_are_not_there_are_left_out(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_em_autoclass.core.clock import Timer
+from napari_em_autoclass.core.events import UNCLEAR
 from napari_em_autoclass.core.snapshot import highest_id
 from napari_em_autoclass.core.tiling import TileGrid, classify_tile
 
@@ -78,7 +79,8 @@ class CutPainter:
         """
         timer = Timer()
         grid, box = self._strip_grid(classifier)
-        prob_classes = tuple(k for k in self.request.prob_classes if 1 <= k <= highest_id(classifier, self._n_classes))
+        highest = highest_id(classifier, self._n_classes)
+        prob_classes = tuple(k for k in self.request.prob_classes if UNCLEAR <= k <= highest)
         sections: list[int] = []
         strips: list[tuple[NDArray[np.uint8], ...]] = []
         while not sections or not timer.is_due(budget_s):

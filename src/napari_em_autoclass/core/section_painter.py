@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_em_autoclass.core.clock import Timer
+from napari_em_autoclass.core.events import UNCLEAR
 from napari_em_autoclass.core.snapshot import Abandoned, ViewMap, highest_id
 from napari_em_autoclass.core.tiling import TileGrid, TileResult, classify_tile
 
@@ -122,7 +123,7 @@ class SectionPainter:
     def _laid_out(self, classifier: Classifier) -> tuple[TileGrid, tuple[int, ...], _Canvas]:
         """Return grid, classes whose probabilities are painted, and what has been painted: nothing if these changed."""
         view = self.request
-        prob_classes = tuple(k for k in view.prob_classes if 1 <= k <= highest_id(classifier, self._n_classes))
+        prob_classes = tuple(k for k in view.prob_classes if UNCLEAR <= k <= highest_id(classifier, self._n_classes))
         layout = (TileGrid.fit(self._working, classifier, self._n_classes), prob_classes)
         if self._canvas is None or layout != self._layout:
             shape = (view.y1 - view.y0, view.x1 - view.x0)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_em_autoclass.core.classifier.split_classifier import SplitClassifier
+from napari_em_autoclass.core.events import UNCLEAR
 from napari_em_autoclass.core.tiling import TileGrid, classify_tile
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def classify_view(
         If `is_wanted`, asked before each tile, says no.
     """
     height, width = view.y1 - view.y0, view.x1 - view.x0
-    prob_classes = tuple(k for k in view.prob_classes if 1 <= k <= highest_id(classifier, n_classes))
+    prob_classes = tuple(k for k in view.prob_classes if UNCLEAR <= k <= highest_id(classifier, n_classes))
     classes = np.zeros((height, width), np.uint8)
     confidence = np.zeros((height, width), np.uint8)
     probs = np.zeros((len(prob_classes), height, width), np.uint8)

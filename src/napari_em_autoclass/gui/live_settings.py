@@ -28,7 +28,7 @@ class LiveSettings(QObject):
     ----------
     session : whose run is changed
     sliders, advanced : where settings are edited
-    aims_fold, advanced_fold : what they are folded into, opened when a remedy moves something in them
+    folds : what each of the two is folded into, opened when a remedy moves something in it
     """
 
     def __init__(
@@ -36,13 +36,12 @@ class LiveSettings(QObject):
         session: Session,
         sliders: AimSliders,
         advanced: AdvancedSettings,
-        aims_fold: Fold,
-        advanced_fold: Fold,
+        folds: tuple[Fold, Fold],
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._session, self._sliders, self._advanced = session, sliders, advanced
-        self._aims_fold, self._advanced_fold = aims_fold, advanced_fold
+        self._aims_fold, self._advanced_fold = folds
         sliders.changed.connect(self._on_weights)
         advanced.weight_edited.connect(sliders.set_weight)
         advanced.edited.connect(self._on_edited)

@@ -88,7 +88,7 @@ class TrainingPanel(QWidget):
         self._fill()
         self._lay_out()
         folds = (self.aims_fold, self.advanced_fold)
-        self.live = LiveSettings(session, self.sliders, self.advanced, *folds, parent=self)
+        self.live = LiveSettings(session, self.sliders, self.advanced, folds, parent=self)
         self._connect()
         self._on_recipe()
         self._on_state(session.state)

@@ -1,0 +1,78 @@
+"""Walk through the dock with mouse and keys, as a user would, and leave pictures of every state.
+
+    scripts/xvfb.sh .venv/bin/python docs/walkthrough                       # the sample; pictures into docs/images/walk
+    scripts/xvfb.sh .venv/bin/python docs/walkthrough --short               # only from the sample to an exported map
+    scripts/xvfb.sh .venv/bin/python docs/walkthrough stack.ome.tif --out /tmp/walk
+
+It stops at the first thing a user could not do, says what that was, and exits with 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from walkthrough.hand import Blocked, Hand
+from walkthrough.room import Room
+from walkthrough.short import short_way
+from walkthrough.story import CHAPTERS
+
+_PICTURES = Path(__file__).resolve().parent.parent / "images" / "walk"
+
+
+def main() -> int:
+    """Walk, and print what was done, measured and counted."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stack", type=Path, nargs="?", help="a file; without it the sample")
+    parser.add_argument("--labels", type=Path, help="truth of the stack, to find a mitochondrion to click on")
+    parser.add_argument("--mitochondria", type=int, default=3, help="their id in the truth")
+    parser.add_argument("--short", action="store_true", help="only the shortest way to an exported map")
+    parser.add_argument("--chapters", nargs="*", help="only these, by name")
+    parser.add_argument("--out", type=Path, default=_PICTURES, help="where the pictures go")
+    options = parser.parse_args()
+    room = Room(file=options.stack, truth=_truth(options))
+    hand = Hand(options.out)
+    hand.rest(1)
+    code = 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["EM_AUTOCLASS_RUNS"] = str(Path(folder) / "runs")
+        try:
+            if options.short:
+                print("\n".join(short_way(room, hand, Path(folder) / "classes.ome.zarr")))
+            chosen = [c for c in CHAPTERS if not options.chapters or c.__name__ in options.chapters]
+            for chapter in () if options.short else chosen:
+                chapter(room, hand, Path(folder))
+                print(f"{chapter.__name__}: done", flush=True)
+        except Blocked as error:
+            print(f"blocked: {error}")
+            code = 1
+        except Exception:  # shown with the picture of what a user would see then
+            traceback.print_exc()
+            code = 1
+        if code:
+            hand.shot("blocked")
+        print("\n".join(hand.steps))
+        print(f"{hand.clicks} clicks")
+        sys.stdout.flush()
+        os._exit(code)  # napari may wait for threads of a blocked walk
+
+
+def _truth(options: argparse.Namespace) -> tuple[object, int] | None:
+    from napari_em_autoclass.core.phantom import make_phantom
+    from napari_em_autoclass.io import open_volume
+
+    if options.labels is not None:
+        return open_volume(options.labels).data, options.mitochondria
+    if options.stack is None:
+        return make_phantom(mode="sstem").labels, options.mitochondria
+    return None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
