@@ -107,7 +107,7 @@ def peak_mib(out: Path, arguments: tuple[object, ...], n_blocks: int) -> float:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     while sum(1 for log in partial_path(out).glob(f"*/{LEDGER_NAME}") for _ in read_ledger(log)) < n_blocks:
         if process.poll() is not None:
-            raise SystemExit(f"failed: {' '.join(command)}")
+            raise SystemExit(f"failed: {' '.join(command)}\n{process.communicate()[1].decode()}")
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     _, _, usage = os.wait4(process.pid, 0)  # with its own children
