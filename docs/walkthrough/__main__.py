@@ -19,6 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from walkthrough.hand import Blocked, Hand
+from walkthrough.page import write_page, write_short
 from walkthrough.room import Room
 from walkthrough.short import short_way
 from walkthrough.story import CHAPTERS
@@ -39,15 +40,20 @@ def main() -> int:
     room = Room(file=options.stack, truth=_truth(options))
     hand = Hand(options.out)
     hand.rest(1)
+    walked = []
     code = 0
     with tempfile.TemporaryDirectory() as folder:
-        os.environ["EM_AUTOCLASS_RUNS"] = str(Path(folder) / "runs")
+        os.environ["XDG_DATA_HOME"] = folder  # runs and dialogs leave nothing behind
         try:
             if options.short:
-                print("\n".join(short_way(room, hand, Path(folder) / "classes.ome.zarr")))
+                steps = short_way(room, hand, Path(folder) / "classes.ome.zarr")
+                write_short(options.out / "short.md", steps, hand.clicks)
+                print("\n".join(steps))
             chosen = [c for c in CHAPTERS if not options.chapters or c.__name__ in options.chapters]
             for chapter in () if options.short else chosen:
+                before = len(hand.shots)
                 chapter(room, hand, Path(folder))
+                walked.append((chapter, hand.shots[before:]))
                 print(f"{chapter.__name__}: done", flush=True)
         except Blocked as error:
             print(f"blocked: {error}")
@@ -57,6 +63,8 @@ def main() -> int:
             code = 1
         if code:
             hand.shot("blocked")
+        elif len(walked) == len(CHAPTERS) and options.out == _PICTURES:
+            write_page(_PICTURES.parent.parent / "walk.md", walked, hand.steps)
         print("\n".join(hand.steps))
         print(f"{hand.clicks} clicks")
         sys.stdout.flush()

@@ -44,11 +44,7 @@ __all__ = ["CTRL", "SHIFT", "Blocked", "Hand"]
 
 LEFT = Qt.MouseButton.LeftButton
 PLAIN = Qt.KeyboardModifier.NoModifier
-CTRL, ALT, SHIFT = (
-    Qt.KeyboardModifier.ControlModifier,
-    Qt.KeyboardModifier.AltModifier,
-    Qt.KeyboardModifier.ShiftModifier,
-)
+CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
 
 class Hand:
@@ -57,13 +53,13 @@ class Hand:
     Parameters
     ----------
     out : folder for pictures; None takes none
-    prefix : what their names begin with
     """
 
-    def __init__(self, out: Path | None = None, prefix: str = "") -> None:
+    def __init__(self, out: Path | None = None) -> None:
         self.clicks = 0
         self.steps: list[str] = []
-        self._out, self._prefix = out, prefix
+        self.shots: list[str] = []
+        self._out = out
 
     # --- looking -----------------------------------------------------------------------------------------------------
 
@@ -102,7 +98,9 @@ class Hand:
         corner = main.mapToGlobal(QPoint(0, 0))
         self._out.mkdir(parents=True, exist_ok=True)
         picture = screen.grabWindow(0, corner.x(), corner.y(), main.width(), main.height())
-        picture.save(str(self._out / f"{self._prefix}{name}.png"))
+        # JPEG: the noise of EM makes PNGs of half a megabyte each.
+        picture.save(str(self._out / f"{name}.jpg"), quality=82)
+        self.shots.append(name)
 
     def note(self, sentence: str) -> None:
         """Remember what was measured on the way."""

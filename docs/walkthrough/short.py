@@ -27,7 +27,7 @@ def short_way(room: Room, hand: Hand, out: Path) -> list[str]:
     steps: list[str] = []
 
     def step(words: str) -> None:
-        steps.append(f"{hand.clicks:2d} clicks so far: {words}")
+        steps.append(f"{words} (clicks so far: {hand.clicks})")
 
     hand.menu(room.menu_bar, "Plugins", "EM Autoclass")
     hand.wait(lambda: room.has_dock, 20, "the dock")
