@@ -206,3 +206,32 @@ def test_a_region_becomes_a_setting() -> None:
     assert Wishes(region="0:3,:,8:40").settings().region == "0:3,:,8:40"
     with pytest.raises(InputError, match="leave out --region, --skip-sections"):
         Wishes(region="0:3,:,:", skip_sections="none").continued(Wishes().settings())
+
+
+def test_a_run_that_another_process_began_at_the_same_moment_is_left_to_it(
+    em_autoclass: Any, stack: Path, tmp_path: Path, tiny: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, create = tmp_path / "run", RunFolder.create.__func__
+
+    def overtaken(cls: type[RunFolder], path: Path, *arguments: Any) -> RunFolder:
+        path.mkdir()
+        told = {"pid": 1, "host": "gpu-box", "since": "2026-11-24 10:02:00", "token": "t"}
+        (path / "run.lock").write_text(json.dumps(told))
+        return create(cls, path, *arguments)
+
+    monkeypatch.setattr(RunFolder, "create", classmethod(overtaken))
+    ended = em_autoclass("train", stack, "--out", run, *tiny)
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "is being written by process 1 on gpu-box, since 2026-11-24 10:02:00" in ended.err
+    assert "gpu-box" in (run / "run.lock").read_text()
+
+
+def test_what_a_run_left_that_was_killed_at_birth_is_no_obstacle(
+    em_autoclass: Any, stack: Path, tmp_path: Path, tiny: tuple[str, ...]
+) -> None:
+    run = tmp_path / "run"
+    (run / "snapshot").mkdir(parents=True)
+    for name in ("run.lock", ".run.json.partial-12"):
+        (run / name).write_text("")
+    assert em_autoclass("train", stack, "--out", run, "--steps", 1, *tiny).code == 0
+    assert not [path for path in run.iterdir() if "partial" in path.name or path.name == "run.lock"]

@@ -221,7 +221,9 @@ def _no_folder_without_a_run(run: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        worth_keeping = _holds_a_run(run) or (run / CRASH_LOG).exists() or writer_of(run) is not None
+        other = writer_of(run)  # somebody who began there at the same moment
+        is_anothers = other is not None and not other.is_this_process
+        worth_keeping = _holds_a_run(run) or (run / CRASH_LOG).exists() or is_anothers
         if missing and run.is_dir() and not worth_keeping:
             shutil.rmtree(run, ignore_errors=True)
         for folder in missing[1:]:

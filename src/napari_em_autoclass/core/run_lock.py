@@ -57,6 +57,11 @@ class Holder:
         return cls(os.getpid(), platform.node(), datetime.now().isoformat(" ", "seconds"), uuid.uuid4().hex)
 
     @property
+    def is_this_process(self) -> bool:
+        """Whether it is the caller's own."""
+        return self.is_on_this_machine and self.pid == os.getpid()
+
+    @property
     def is_on_this_machine(self) -> bool:
         """Whether it runs, or ran, on the machine of the caller."""
         return self.host == platform.node()
@@ -147,9 +152,6 @@ def locked_briefly(path: Path, patience_s: float = 5.0) -> Iterator[None]:
         os.close(number)
 
 
-# --- taking and giving back ------------------------------------------------------------------------------------------
-
-
 def _taken(path: Path) -> int:
     """Return the open, locked file."""
     for attempt in range(_TRIES):
@@ -218,9 +220,6 @@ def _read(path: Path) -> Holder | None:
         return Holder(int(told["pid"]), str(told["host"]), str(told["since"]), str(told["token"]))
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
-
-
-# --- signs of life ---------------------------------------------------------------------------------------------------
 
 
 def _beat(path: Path, number: int, stop: threading.Event) -> None:
