@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ import zarr
 
 from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
 from napari_em_autoclass.core.limits import arrays_of, parsed_json
+from napari_em_autoclass.core.palette import MAX_CLASSES
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.io import tiff, zarr_store
 from napari_em_autoclass.io.export_zarr import PROJECT_KEY
@@ -20,6 +23,8 @@ from napari_em_autoclass.io.ome_zarr import ome_attributes
 from napari_em_autoclass.io.readers import open_volume
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_em_autoclass.core.volume import ArrayLike
 
 __all__ = ["ClassMapInfo", "read_class_map"]
@@ -104,14 +109,10 @@ def _info(at: Path, size: tuple[float, float, float] | None) -> ClassMapInfo:
 
 
 def _zarr_info(attributes: dict[str, Any], size: tuple[float, float, float] | None) -> ClassMapInfo:
-    label = attributes.get("ome", attributes).get("image-label") or {}
-    project = attributes.get(PROJECT_KEY) or {}
-    # Properties are whatever another program wrote, so each key may be absent.
-    properties = [p for p in label.get("properties", []) if "label-value" in p and "name" in p]
-    names = {int(p["label-value"]): str(p["name"]) for p in properties}
-    shades = [c for c in label.get("colors", []) if len(c.get("rgba") or ()) >= 3]
-    colors = {int(c["label-value"]): "#{:02x}{:02x}{:02x}".format(*c["rgba"][:3]) for c in shades}
-    return ClassMapInfo(size, names, colors, project.get("n_classes"), project.get("provenance", {}))
+    label = _table(_table(attributes.get("ome", attributes)).get("image-label"))
+    names = _labelled(label.get("properties"), lambda each: str(each["name"]))
+    colors = _labelled(label.get("colors"), lambda each: "#{:02x}{:02x}{:02x}".format(*each["rgba"][:3]))
+    return _info_of(size, names, colors, attributes.get(PROJECT_KEY))
 
 
 def _tiff_info(at: Path, size: tuple[float, float, float] | None) -> ClassMapInfo:
@@ -120,9 +121,35 @@ def _tiff_info(at: Path, size: tuple[float, float, float] | None) -> ClassMapInf
     try:
         comments = ElementTree.fromstring(xml).iterfind(".//{*}CommentAnnotation") if xml else ()
         texts = [note.findtext("{*}Value") or "" for note in comments if note.get("Namespace") == PROJECT_KEY]
-        project = parsed_json(texts[0]) if texts else {}
-    except ValueError:  # not JSON; the map is readable without
+        project = _table(parsed_json(texts[0])) if texts else {}
+    except (ValueError, ElementTree.ParseError):  # the map is readable without
         project = {}
-    names = {int(i): str(name) for i, name in project.get("names", {}).items()}
-    colors = {int(i): str(color) for i, color in project.get("colors", {}).items()}
-    return ClassMapInfo(size, names, colors, project.get("n_classes"), project.get("provenance", {}))
+    listed = {
+        key: [{"label-value": i, "told": told} for i, told in _table(project.get(key)).items()]
+        for key in ("names", "colors")
+    }
+    names, colors = (_labelled(listed[key], lambda each: str(each["told"])) for key in ("names", "colors"))
+    return _info_of(size, names, colors, project)
+
+
+def _info_of(
+    size: tuple[float, float, float] | None, names: dict[int, str], colors: dict[int, str], stored: Any
+) -> ClassMapInfo:
+    project = _table(stored)
+    n_classes = project.get("n_classes")
+    right_colors = {i: color for i, color in colors.items() if re.fullmatch("#[0-9a-fA-F]{6}", color)}
+    is_known = isinstance(n_classes, int) and 1 <= n_classes <= MAX_CLASSES
+    return ClassMapInfo(size, names, right_colors, n_classes if is_known else None, _table(project.get("provenance")))
+
+
+def _labelled(listed: Any, told: Callable[[Any], str]) -> dict[int, str]:
+    """Return what is told of each label, by its id; entries of other forms are passed over, whoever wrote them."""
+    found = {}
+    for each in listed if isinstance(listed, list) else ():
+        with suppress(KeyError, TypeError, ValueError, IndexError, OverflowError):
+            found[int(each["label-value"])] = told(each)
+    return found
+
+
+def _table(stored: Any) -> dict[str, Any]:
+    return stored if isinstance(stored, dict) else {}

@@ -1,0 +1,316 @@
+"""What is fuzzed: for each kind of file a good one, how it is damaged, and what a user does with it."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import h5py
+import mrcfile
+import numpy as np
+import tifffile
+import zarr
+from mutations import damaged_bytes, damaged_json
+from PIL import Image
+from safetensors.numpy import save
+
+from napari_em_autoclass.core.checkpoint import RunFolder
+from napari_em_autoclass.core.class_file import read_history
+from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
+from napari_em_autoclass.core.kept_maps import kept_maps, read_map, read_snapshot
+from napari_em_autoclass.core.normalise import fit_normalisation
+from napari_em_autoclass.core.run_log import logged_events
+from napari_em_autoclass.core.run_settings import load_recipe
+from napari_em_autoclass.core.volume import fingerprint
+from napari_em_autoclass.core.weights_file import newest_weights, read_progress
+from napari_em_autoclass.io.class_map_file import read_class_map
+from napari_em_autoclass.io.probe_file import load_probe
+from napari_em_autoclass.io.readers import list_stacks, open_volume
+from napari_em_autoclass.io.run_export import run_facts
+
+__all__ = ["TARGETS", "Target"]
+
+FROZEN: Final = Path(__file__).parents[1] / "data" / "frozen_runs" / "v2"
+_STACK: Final = np.random.default_rng(0).integers(0, 255, (4, 20, 24), np.uint8)
+_SMALL: Final = 2**22
+
+
+@dataclass(frozen=True)
+class Target:
+    """A kind of file.
+
+    Parameters
+    ----------
+    make : writes a good one, with all that belongs to it, into an empty folder, and returns its path
+    use : does with it what a user does; gets the folder and the path
+    damage : makes another of a good one
+    """
+
+    make: Callable[[Path], Path]
+    use: Callable[[Path, Path], object]
+    damage: Callable[[Any, bytes], bytes] = damaged_bytes
+
+
+def open_stack(at: Path) -> None:
+    """Open a stack and look at it, as the dock does."""
+    list_stacks(at)
+    try:
+        volume = open_volume(at)
+    except MissingVoxelSize:
+        volume = open_volume(at, voxel_size_nm=(30.0, 8.0, 8.0))
+    fingerprint(volume)
+    if np.prod([float(n) for n in volume.shape_zyx]) <= _SMALL:
+        fit_normalisation(volume)
+
+
+# --- stacks ----------------------------------------------------------------------------------------------------------
+
+
+def _tiff(folder: Path) -> Path:
+    at = folder / "a.tif"
+    tifffile.imwrite(at, _STACK, imagej=True, metadata={"axes": "ZYX", "spacing": 0.03, "unit": "um"})
+    return at
+
+
+def _packed_tiff(folder: Path) -> Path:
+    at = folder / "a.tif"
+    tifffile.imwrite(at, _STACK, compression="zlib", predictor=True, photometric="minisblack")
+    return at
+
+
+def _ome_tiff(folder: Path) -> Path:
+    at = folder / "a.ome.tif"
+    sizes = {f"PhysicalSize{axis}": 8.0 for axis in "ZYX"} | {f"PhysicalSize{axis}Unit": "nm" for axis in "ZYX"}
+    tifffile.imwrite(at, _STACK, ome=True, tile=(16, 16), compression="zlib", metadata={"axes": "ZYX", **sizes})
+    return at
+
+
+def _hdf5(folder: Path) -> Path:
+    at = folder / "a.h5"
+    with h5py.File(at, "w") as file:
+        data = file.create_dataset("group/raw", data=_STACK, chunks=(2, 10, 12), compression="gzip")
+        data.attrs["element_size_um"] = (0.03, 0.008, 0.008)
+        data.attrs["axistags"] = json.dumps({"axes": [{"key": key} for key in "zyx"]})
+    return at
+
+
+def _mrc(folder: Path) -> Path:
+    at = folder / "a.mrc"
+    with mrcfile.new(at) as file:
+        file.set_data(_STACK.astype(np.int16))
+        file.voxel_size = (80.0, 80.0, 300.0)
+    return at
+
+
+def _npy(folder: Path) -> Path:
+    np.save(folder / "a.npy", _STACK)
+    return folder / "a.npy"
+
+
+def _images(suffix: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        for z, section in enumerate(_STACK):
+            Image.fromarray(section).save(folder / f"s{z}{suffix}")
+        return folder / f"s1{suffix}"
+
+    return make
+
+
+def _zarr(version: int, name: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        store = folder / "a.zarr"
+        pyramid = {
+            "axes": [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"],
+            "datasets": [
+                {"path": str(level), "coordinateTransformations": [{"type": "scale", "scale": [30.0, 8.0, 8.0]}]}
+                for level in range(2)
+            ],
+        }
+        attributes = (
+            {"ome": {"version": "0.5", "multiscales": [pyramid]}} if version == 3 else {"multiscales": [pyramid]}
+        )
+        group = zarr.create_group(store, zarr_format=version, attributes=attributes)  # type: ignore[arg-type]
+        for level in range(2):
+            array = group.create_array(str(level), shape=_STACK.shape, chunks=(2, 10, 12), dtype="uint8")
+            array[:] = _STACK
+        return store / name
+
+    return make
+
+
+def _sharded(folder: Path) -> Path:
+    array = zarr.create_array(
+        folder / "a.zarr", shape=_STACK.shape, shards=(4, 20, 24), chunks=(2, 10, 12), dtype="uint8"
+    )
+    array[:] = _STACK
+    return folder / "a.zarr" / "c" / "0" / "0" / "0"
+
+
+# --- run folders -----------------------------------------------------------------------------------------------------
+
+
+def _run_file(name: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        shutil.copytree(FROZEN, folder / "run")
+        return folder / "run" / name
+
+    return make
+
+
+def _use_run(folder: Path, _: Path) -> None:
+    run = RunFolder.open(folder / "run")
+    run.settings.learned_box(run.volume.shape_zyx)
+    run_facts(run)
+    run.model()
+
+
+def _use_classes(folder: Path, _: Path) -> None:
+    history = read_history(folder / "run")
+    for step in (*history.past, history.present, *history.future):
+        step.lookup()
+        step.rows()
+    json.dumps(history.undo().to_json(), ensure_ascii=False).encode()
+
+
+def _use_weights(folder: Path, _: Path) -> None:
+    run = RunFolder.open(folder / "run")
+    read_progress(run.path / "weights.safetensors")
+    run.model()
+    newest_weights(run.path)
+
+
+def _use_log(folder: Path, _: Path) -> None:
+    run = RunFolder.open(folder / "run")
+    run.log()
+    logged_events(run.path)
+    run.cut_log(20)
+
+
+def _use_snapshot(folder: Path, _: Path) -> None:
+    try:
+        read_snapshot(folder / "run")
+    except (OSError, ValueError) as error:  # what it says it raises; whoever calls it says more
+        raise InputError("damaged") from error
+
+
+def _kept(folder: Path) -> Path:
+    at = folder / "snapshot" / "kept-001.npz"
+    at.parent.mkdir()
+    classes = np.ones((9, 8), np.uint8)
+    about: dict[str, Any] = {"name": np.array("mine"), "step": np.array(7), "corner_zyx": np.array([1, 0, 0])}
+    np.savez_compressed(at, classes=classes, confidence=classes, **about)
+    return at
+
+
+def _use_kept(folder: Path, _: Path) -> None:
+    found = kept_maps(folder)
+    if not found:
+        raise InputError("passed over")
+    read_map(found[0])
+
+
+def _damaged_header(rng: Any, good: bytes) -> bytes:
+    """Return a file of weights whose header is other JSON, else whose bytes are others."""
+    if rng.random() < 0.4:
+        return damaged_bytes(rng, good)
+    length = int.from_bytes(good[:8], "little")
+    header = json.loads(good[8 : 8 + length])
+    if rng.random() < 0.4:
+        key = next(iter(header["__metadata__"].keys() - {"schema_version"}))
+        header["__metadata__"][key] = damaged_json(rng, header["__metadata__"][key].encode()).decode("utf-8", "replace")
+        text = json.dumps(header).encode()
+    else:
+        text = damaged_json(rng, json.dumps(header).encode())
+    return len(text).to_bytes(8, "little") + text + good[8 + length :]
+
+
+def _damaged_lines(rng: Any, good: bytes) -> bytes:
+    lines = good.splitlines(keepends=True)
+    for at in rng.sample(range(len(lines)), 3):
+        lines[at] = damaged_json(rng, lines[at]).replace(b"\n", b" ") + b"\n"
+    return b"".join(lines) if rng.random() < 0.8 else damaged_bytes(rng, b"".join(lines))
+
+
+# --- settings and others ---------------------------------------------------------------------------------------------
+
+
+def _recipe(folder: Path) -> Path:
+    at = folder / "mine.json"
+    at.write_text(json.dumps({"about": "x", "papers": [], **load_recipe("neighbour-forecast").model_dump(mode="json")}))
+    return at
+
+
+def _settings(folder: Path) -> Path:
+    at = folder / "settings.json"
+    at.write_text(json.dumps(load_recipe("neighbour-forecast").model_dump(mode="json")))
+    return at
+
+
+def _use_settings(_: Path, at: Path) -> None:
+    from napari_em_autoclass.gui.settings_file import load_settings
+
+    load_settings(at)
+
+
+def _probe(folder: Path) -> Path:
+    told = {"schema_version": 1, "ids": [1, 2], "names": {"1": "a"}, "facts": {"n": 3}}
+    content = save({"weight": np.zeros((2, 6)), "bias": np.zeros(2)}, {"probe": json.dumps(told)})
+    (folder / "probe.safetensors").write_bytes(content)
+    return folder / "probe.safetensors"
+
+
+def _class_map(folder: Path) -> Path:
+    label = {"properties": [{"label-value": 1, "name": "a"}], "colors": [{"label-value": 1, "rgba": [1, 2, 3, 255]}]}
+    project = {"n_classes": 2, "provenance": {"a": 1}}
+    attributes = {"ome": {"version": "0.5", "image-label": label}, "napari-em-autoclass": project}
+    group = zarr.create_group(folder / "map.zarr", zarr_format=3, attributes=attributes)
+    group.create_array("0", data=_STACK % 3)
+    return folder / "map.zarr" / "zarr.json"
+
+
+def _label_archive(folder: Path) -> Path:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, labels=_STACK % 3)
+    (folder / "map.npz").write_bytes(buffer.getvalue())
+    return folder / "map.npz"
+
+
+def _stack(make: Callable[[Path], Path], damage: Any = damaged_bytes, name: str | None = None) -> Target:
+    return Target(make, lambda folder, at: open_stack(folder / name if name else at), damage)
+
+
+TARGETS: Final = {
+    "tiff": _stack(_tiff),
+    "packed tiff": _stack(_packed_tiff),
+    "ome-tiff": _stack(_ome_tiff),
+    "hdf5": _stack(_hdf5),
+    "mrc": _stack(_mrc),
+    "npy": _stack(_npy),
+    "png sections": _stack(_images(".png"), name="."),
+    "jpg sections": _stack(_images(".jpg"), name="."),
+    "bmp sections": _stack(_images(".bmp"), name="."),
+    "tiff sections": _stack(_images(".tif"), name="."),
+    "ome-zarr 0.5": _stack(_zarr(3, "zarr.json"), damaged_json, "a.zarr"),
+    "ome-zarr 0.4": _stack(_zarr(2, ".zattrs"), damaged_json, "a.zarr"),
+    "zarr 3 array": _stack(_zarr(3, "0/zarr.json"), damaged_json, "a.zarr"),
+    "zarr 2 array": _stack(_zarr(2, "0/.zarray"), damaged_json, "a.zarr"),
+    "zarr chunk": _stack(_zarr(3, "0/c/0/0/0"), name="a.zarr"),
+    "zarr 2 chunk": _stack(_zarr(2, "0/0.0.0"), name="a.zarr"),
+    "zarr shard": _stack(_sharded, name="a.zarr"),
+    "run.json": Target(_run_file("run.json"), _use_run, damaged_json),
+    "classes.json": Target(_run_file("classes.json"), _use_classes, damaged_json),
+    "weights": Target(_run_file("weights.safetensors"), _use_weights, _damaged_header),
+    "log.jsonl": Target(_run_file("log.jsonl"), _use_log, _damaged_lines),
+    "snapshot": Target(_run_file("snapshot/latest.npz"), _use_snapshot),
+    "kept map": Target(_kept, _use_kept),
+    "recipe": Target(_recipe, lambda _, at: load_recipe(str(at)), damaged_json),
+    "settings": Target(_settings, _use_settings, damaged_json),
+    "probe": Target(_probe, lambda _, at: load_probe(at), _damaged_header),
+    "class map": Target(_class_map, lambda folder, _: read_class_map(folder / "map.zarr"), damaged_json),
+    "label archive": Target(_label_archive, lambda _, at: read_class_map(at)),
+}
