@@ -86,9 +86,12 @@ def sample_fibsem() -> list[LayerData]:
 def _sample(mode: Any, name: str) -> list[LayerData]:
     from napari_em_autoclass.core.phantom import make_phantom
 
+    from napari_em_autoclass.io.run_source import SAMPLE
+
     made = make_phantom(mode=mode)
     placed = {"scale": made.voxel_size_nm, "units": ("nm",) * 3}
-    return [(made.raw, {"name": name, **placed}, "image")]
+    source = {f"{_KEY} source": f"{SAMPLE}{mode}"}  # a run of it can make it again
+    return [(made.raw, {"name": name, "metadata": source, **placed}, "image")]
 
 
 def _read_run(path: str) -> list[LayerData]:

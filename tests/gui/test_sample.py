@@ -8,6 +8,7 @@ import pytest
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui import sample
 from napari_em_autoclass.gui.sample import SampleMaker, make_sample
+from napari_em_autoclass.gui.source import SOURCE
 
 
 def tiny(report: Any) -> Volume:
@@ -57,4 +58,5 @@ def test_the_sample_is_the_one_of_the_menu() -> None:
     made = make_sample(lambda _: None)
     assert made.voxel_size_nm == attributes["scale"]
     assert made.name == attributes["name"]
+    assert attributes["metadata"] == {SOURCE: made.source}
     np.testing.assert_array_equal(made.data, data)

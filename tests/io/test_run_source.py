@@ -13,7 +13,7 @@ from tiny_run import copy_run, make_tiny_run
 from napari_em_autoclass.core.checkpoint import RunFolder
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.volume import Volume, fingerprint
-from napari_em_autoclass.io.run_source import open_run_source
+from napari_em_autoclass.io.run_source import SAMPLE, open_run_source
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +83,18 @@ def test_the_name_of_a_layer_is_what_the_dock_stores(qapp: Any) -> None:
 
     layer = Image(np.zeros((3, 4, 4), np.uint8), name="em")
     assert volume_of(layer, (1, 1, 1)).source.startswith(NO_FILE)
+
+
+def test_a_sample_is_made_again(made: Any, phantom: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def make(mode: str) -> Any:
+        asked.append(mode)
+        return phantom
+
+    monkeypatch.setattr("napari_em_autoclass.core.phantom.make_phantom", make)
+    volume = opened(made[0], source=f"{SAMPLE}sstem")
+    assert asked == ["sstem"]
+    np.testing.assert_array_equal(volume.section(2), phantom.raw[2])
+    with pytest.raises(InputError, match="is not there any more"):
+        opened(made[0], source=f"{SAMPLE}sstem", fingerprint="of another version")

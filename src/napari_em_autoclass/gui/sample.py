@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.layers import add_volume
 from napari_em_autoclass.gui.worker import Report, TaskWorker
+from napari_em_autoclass.io.run_source import SAMPLE
 
 __all__ = ["SampleMaker", "make_sample"]
 
@@ -23,7 +24,7 @@ def make_sample(report: Report) -> Volume:
 
     made = make_phantom(mode="sstem")
     report(1.0)  # ends here if nobody wants it any more
-    return Volume(made.raw, made.voxel_size_nm, "neuropil, like ssTEM", "sample")
+    return Volume(made.raw, made.voxel_size_nm, "neuropil, like ssTEM", f"{SAMPLE}sstem")
 
 
 class SampleMaker(QObject):

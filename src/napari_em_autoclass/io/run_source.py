@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from napari_em_autoclass.core.checkpoint import VolumeRecord
     from napari_em_autoclass.core.volume import Volume
 
-__all__ = ["NO_FILE", "open_run_source"]
+__all__ = ["NO_FILE", "SAMPLE", "open_run_source"]
 
 NO_FILE = "napari layer "
 """What the source of a stack begins with that was a layer without a file."""
+
+SAMPLE = "sample:"
+"""What the source of a made-up stack begins with; its mode follows, and it is made again."""
 
 
 def open_run_source(run_dir: Path, record: VolumeRecord) -> Volume:
@@ -38,6 +41,10 @@ def open_run_source(run_dir: Path, record: VolumeRecord) -> Volume:
             f"the stack of this run, {record.name}, was a layer without a file; open it as a layer, "
             "and the dock takes the run up"
         )
+    if record.source.startswith(SAMPLE):
+        made = _made_again(record)
+        if made is not None:
+            return made
     if _is_elsewhere(record.source):
         raise InputError(
             f"the stack of this run is at {record.source}, where nothing is fetched from unasked; open it by this "
@@ -56,6 +63,19 @@ def open_run_source(run_dir: Path, record: VolumeRecord) -> Volume:
     raise InputError(
         f"the stack of this run, {record.source}, {what}; open the right one, and the dock takes the run up"
     )
+
+
+def _made_again(record: VolumeRecord) -> Volume | None:
+    """Return the sample that a run learned from, None if this version makes another."""
+    from napari_em_autoclass.core.phantom import make_phantom  # noqa: PLC0415
+    from napari_em_autoclass.core.volume import Volume  # noqa: PLC0415
+
+    try:
+        made = make_phantom(mode=record.source.removeprefix(SAMPLE))  # type: ignore[arg-type]  # checked there
+    except InputError:
+        return None
+    volume = Volume(made.raw, record.voxel_size_nm, record.name, record.source)
+    return volume if fingerprint(volume) == record.fingerprint else None
 
 
 def _is_elsewhere(source: str) -> bool:
