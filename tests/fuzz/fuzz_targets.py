@@ -10,34 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import h5py
-import mrcfile
 import numpy as np
-import tifffile
 import zarr
+from fuzz_stacks import STACK, hdf5, images, mrc, npy, ome_tiff, open_stack, packed_tiff, sharded, tiff, zarr_store
 from mutations import damaged_bytes, damaged_json
-from PIL import Image
 from safetensors.numpy import save
 
 from napari_em_autoclass.core.checkpoint import RunFolder
 from napari_em_autoclass.core.class_file import read_history
-from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
+from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.kept_maps import kept_maps, read_map, read_snapshot
-from napari_em_autoclass.core.normalise import fit_normalisation
 from napari_em_autoclass.core.run_log import logged_events
 from napari_em_autoclass.core.run_settings import load_recipe
-from napari_em_autoclass.core.volume import fingerprint
 from napari_em_autoclass.core.weights_file import newest_weights, read_progress
 from napari_em_autoclass.io.class_map_file import read_class_map
 from napari_em_autoclass.io.probe_file import load_probe
-from napari_em_autoclass.io.readers import list_stacks, open_volume
 from napari_em_autoclass.io.run_export import run_facts
 
 __all__ = ["TARGETS", "Target"]
 
 FROZEN: Final = Path(__file__).parents[1] / "data" / "frozen_runs" / "v2"
-_STACK: Final = np.random.default_rng(0).integers(0, 255, (4, 20, 24), np.uint8)
-_SMALL: Final = 2**22
 
 
 @dataclass(frozen=True)
@@ -54,101 +46,6 @@ class Target:
     make: Callable[[Path], Path]
     use: Callable[[Path, Path], object]
     damage: Callable[[Any, bytes], bytes] = damaged_bytes
-
-
-def open_stack(at: Path) -> None:
-    """Open a stack and look at it, as the dock does."""
-    list_stacks(at)
-    try:
-        volume = open_volume(at)
-    except MissingVoxelSize:
-        volume = open_volume(at, voxel_size_nm=(30.0, 8.0, 8.0))
-    fingerprint(volume)
-    if np.prod([float(n) for n in volume.shape_zyx]) <= _SMALL:
-        fit_normalisation(volume)
-
-
-# --- stacks ----------------------------------------------------------------------------------------------------------
-
-
-def _tiff(folder: Path) -> Path:
-    at = folder / "a.tif"
-    tifffile.imwrite(at, _STACK, imagej=True, metadata={"axes": "ZYX", "spacing": 0.03, "unit": "um"})
-    return at
-
-
-def _packed_tiff(folder: Path) -> Path:
-    at = folder / "a.tif"
-    tifffile.imwrite(at, _STACK, compression="zlib", predictor=True, photometric="minisblack")
-    return at
-
-
-def _ome_tiff(folder: Path) -> Path:
-    at = folder / "a.ome.tif"
-    sizes = {f"PhysicalSize{axis}": 8.0 for axis in "ZYX"} | {f"PhysicalSize{axis}Unit": "nm" for axis in "ZYX"}
-    tifffile.imwrite(at, _STACK, ome=True, tile=(16, 16), compression="zlib", metadata={"axes": "ZYX", **sizes})
-    return at
-
-
-def _hdf5(folder: Path) -> Path:
-    at = folder / "a.h5"
-    with h5py.File(at, "w") as file:
-        data = file.create_dataset("group/raw", data=_STACK, chunks=(2, 10, 12), compression="gzip")
-        data.attrs["element_size_um"] = (0.03, 0.008, 0.008)
-        data.attrs["axistags"] = json.dumps({"axes": [{"key": key} for key in "zyx"]})
-    return at
-
-
-def _mrc(folder: Path) -> Path:
-    at = folder / "a.mrc"
-    with mrcfile.new(at) as file:
-        file.set_data(_STACK.astype(np.int16))
-        file.voxel_size = (80.0, 80.0, 300.0)
-    return at
-
-
-def _npy(folder: Path) -> Path:
-    np.save(folder / "a.npy", _STACK)
-    return folder / "a.npy"
-
-
-def _images(suffix: str) -> Callable[[Path], Path]:
-    def make(folder: Path) -> Path:
-        for z, section in enumerate(_STACK):
-            Image.fromarray(section).save(folder / f"s{z}{suffix}")
-        return folder / f"s1{suffix}"
-
-    return make
-
-
-def _zarr(version: int, name: str) -> Callable[[Path], Path]:
-    def make(folder: Path) -> Path:
-        store = folder / "a.zarr"
-        pyramid = {
-            "axes": [{"name": axis, "type": "space", "unit": "nanometer"} for axis in "zyx"],
-            "datasets": [
-                {"path": str(level), "coordinateTransformations": [{"type": "scale", "scale": [30.0, 8.0, 8.0]}]}
-                for level in range(2)
-            ],
-        }
-        attributes = (
-            {"ome": {"version": "0.5", "multiscales": [pyramid]}} if version == 3 else {"multiscales": [pyramid]}
-        )
-        group = zarr.create_group(store, zarr_format=version, attributes=attributes)  # type: ignore[arg-type]
-        for level in range(2):
-            array = group.create_array(str(level), shape=_STACK.shape, chunks=(2, 10, 12), dtype="uint8")
-            array[:] = _STACK
-        return store / name
-
-    return make
-
-
-def _sharded(folder: Path) -> Path:
-    array = zarr.create_array(
-        folder / "a.zarr", shape=_STACK.shape, shards=(4, 20, 24), chunks=(2, 10, 12), dtype="uint8"
-    )
-    array[:] = _STACK
-    return folder / "a.zarr" / "c" / "0" / "0" / "0"
 
 
 # --- run folders -----------------------------------------------------------------------------------------------------
@@ -269,13 +166,13 @@ def _class_map(folder: Path) -> Path:
     project = {"n_classes": 2, "provenance": {"a": 1}}
     attributes = {"ome": {"version": "0.5", "image-label": label}, "napari-em-autoclass": project}
     group = zarr.create_group(folder / "map.zarr", zarr_format=3, attributes=attributes)
-    group.create_array("0", data=_STACK % 3)
+    group.create_array("0", data=STACK % 3)
     return folder / "map.zarr" / "zarr.json"
 
 
 def _label_archive(folder: Path) -> Path:
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, labels=_STACK % 3)
+    np.savez_compressed(buffer, labels=STACK % 3)
     (folder / "map.npz").write_bytes(buffer.getvalue())
     return folder / "map.npz"
 
@@ -285,23 +182,23 @@ def _stack(make: Callable[[Path], Path], damage: Any = damaged_bytes, name: str 
 
 
 TARGETS: Final = {
-    "tiff": _stack(_tiff),
-    "packed tiff": _stack(_packed_tiff),
-    "ome-tiff": _stack(_ome_tiff),
-    "hdf5": _stack(_hdf5),
-    "mrc": _stack(_mrc),
-    "npy": _stack(_npy),
-    "png sections": _stack(_images(".png"), name="."),
-    "jpg sections": _stack(_images(".jpg"), name="."),
-    "bmp sections": _stack(_images(".bmp"), name="."),
-    "tiff sections": _stack(_images(".tif"), name="."),
-    "ome-zarr 0.5": _stack(_zarr(3, "zarr.json"), damaged_json, "a.zarr"),
-    "ome-zarr 0.4": _stack(_zarr(2, ".zattrs"), damaged_json, "a.zarr"),
-    "zarr 3 array": _stack(_zarr(3, "0/zarr.json"), damaged_json, "a.zarr"),
-    "zarr 2 array": _stack(_zarr(2, "0/.zarray"), damaged_json, "a.zarr"),
-    "zarr chunk": _stack(_zarr(3, "0/c/0/0/0"), name="a.zarr"),
-    "zarr 2 chunk": _stack(_zarr(2, "0/0.0.0"), name="a.zarr"),
-    "zarr shard": _stack(_sharded, name="a.zarr"),
+    "tiff": _stack(tiff),
+    "packed tiff": _stack(packed_tiff),
+    "ome-tiff": _stack(ome_tiff),
+    "hdf5": _stack(hdf5),
+    "mrc": _stack(mrc),
+    "npy": _stack(npy),
+    "png sections": _stack(images(".png"), name="."),
+    "jpg sections": _stack(images(".jpg"), name="."),
+    "bmp sections": _stack(images(".bmp"), name="."),
+    "tiff sections": _stack(images(".tif"), name="."),
+    "ome-zarr 0.5": _stack(zarr_store(3, "zarr.json"), damaged_json, "a.zarr"),
+    "ome-zarr 0.4": _stack(zarr_store(2, ".zattrs"), damaged_json, "a.zarr"),
+    "zarr 3 array": _stack(zarr_store(3, "0/zarr.json"), damaged_json, "a.zarr"),
+    "zarr 2 array": _stack(zarr_store(2, "0/.zarray"), damaged_json, "a.zarr"),
+    "zarr chunk": _stack(zarr_store(3, "0/c/0/0/0"), name="a.zarr"),
+    "zarr 2 chunk": _stack(zarr_store(2, "0/0.0.0"), name="a.zarr"),
+    "zarr shard": _stack(sharded, name="a.zarr"),
     "run.json": Target(_run_file("run.json"), _use_run, damaged_json),
     "classes.json": Target(_run_file("classes.json"), _use_classes, damaged_json),
     "weights": Target(_run_file("weights.safetensors"), _use_weights, _damaged_header),
