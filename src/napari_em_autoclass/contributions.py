@@ -85,7 +85,6 @@ def sample_fibsem() -> list[LayerData]:
 
 def _sample(mode: Any, name: str) -> list[LayerData]:
     from napari_em_autoclass.core.phantom import make_phantom
-
     from napari_em_autoclass.io.run_source import SAMPLE
 
     made = make_phantom(mode=mode)
