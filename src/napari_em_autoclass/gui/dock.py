@@ -31,6 +31,7 @@ from napari_em_autoclass.gui.layers import ClassLayers, add_stack
 from napari_em_autoclass.gui.map_line import MapLine
 from napari_em_autoclass.gui.picker import Picker
 from napari_em_autoclass.gui.reopen import Reopener
+from napari_em_autoclass.gui.saved_decisions import save_decisions
 from napari_em_autoclass.gui.session import RunState, Session
 from napari_em_autoclass.gui.side_layers import ComparedLayer, TaughtLayer
 from napari_em_autoclass.gui.stack_panel import StackPanel
@@ -62,6 +63,7 @@ class AutoclassDock(QWidget):
         super().__init__()
         self._viewer = viewer = napari_viewer
         self._layer: Image | None = None
+        self._decided_in: Path | None = None  # the run whose classes are listed, also when another stack is chosen
         self._was_docked = False
         self._closed = False
         self.session = session or Session(parent=self)
@@ -176,7 +178,7 @@ class AutoclassDock(QWidget):
         self.class_panel.details.place_wanted.connect(self._on_place)
         self.picker.picked.connect(self.class_panel.pick)
         self.picker.pointed.connect(self.map_line.set_pointed)
-        self.map_line.show_wanted.connect(self.layers.bring_back)
+        self.map_line.show_wanted.connect(self._bring_back)
         self.class_panel.surveyor.surveyed.connect(lambda _: self._describe())
         self.class_panel.surveyor.surveyed.connect(lambda found: self.export_panel.set_statistics(found.statistics))
         self.comparison_panel.map_wanted.connect(self._on_compared)
@@ -241,7 +243,8 @@ class AutoclassDock(QWidget):
             history = History.of(ClassMap.fresh(event.n_classes))
         if self._layer is not None and self._layer in self._viewer.layers:
             self.layers.show(self._layer, history.present, self.stack_panel.leading)
-        self.decisions.begin(history)
+        self.decisions.begin(history)  # saves what was decided before where that belongs
+        self._decided_in = self.session.run_dir
 
     def _on_decided(self, class_map: ClassMap) -> None:
         self.layers.recolour(class_map)
@@ -254,6 +257,11 @@ class AutoclassDock(QWidget):
     def _on_place(self, place_zyx: tuple[int, int, int]) -> None:
         if self._layer is not None:
             go_to(self._layer, self._viewer, place_zyx)
+
+    def _bring_back(self) -> None:
+        self.layers.bring_back()
+        if self.decisions.is_previewing and (shown := self.decisions.shown):
+            self.layers.preview(shown)
 
     def _describe(self) -> None:
         class_map = self.decisions.class_map
@@ -283,15 +291,7 @@ class AutoclassDock(QWidget):
             ComparedLayer(self._viewer).keep(self._layer, kept)
 
     def _save_history(self, history: History) -> History | None:
-        run_dir: Path | None = self.session.run_dir
-        if run_dir is None or not (history.revision or (run_dir / "run.json").exists()):
-            return None
-        from napari_em_autoclass.core.checkpoint import RunFolder
-
-        folder = RunFolder.open(run_dir)
-        if mended := folder.mend_history():
-            self._say(mended, True)
-        return folder.save_history(history)
+        return save_decisions(self._decided_in, history, self._say)
 
 
 def _quit_all(workers: list[TrainingWorker], _: object = None) -> None:

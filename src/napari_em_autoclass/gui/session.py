@@ -62,6 +62,7 @@ class Session(QObject):
         super().__init__(parent)
         self._open_run, self._open_view = open_run, open_view
         self._volume: Volume | None = None
+        self._learned: Volume | None = None  # what the training under way learns from
         self._state = RunState.IDLE
         self.running: list[TrainingWorker] = []  # outlives the Qt side, for whoever must end them when that is gone
         self._worker: TrainingWorker | None = None
@@ -124,6 +125,7 @@ class Session(QObject):
         self._forget_run()
         self._run_dir = run_dir or new_run_dir(self._volume.name)
         self._wishes, self._why = wishes, ""
+        self._learned = self._volume
         order = RunOrder(self._volume, wishes, self._run_dir, self.is_resumed, self.place)
         self._worker = TrainingWorker(partial(self._open_run, order))
         self._worker.opened.connect(self._on_opened)
@@ -260,7 +262,7 @@ class Session(QObject):
             run.stop()
 
     def _on_event(self, event: Event) -> None:
-        if self._run is None or event.run_id != self._run.run_id:
+        if self._run is None or event.run_id != self._run.run_id or self._learned is not self._volume:
             return
         if isinstance(event, SnapshotTaken | CutTaken) and not self._gaze.is_news(event):
             return

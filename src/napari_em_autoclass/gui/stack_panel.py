@@ -94,7 +94,7 @@ class StackPanel(QWidget):
         self.open_folder_action.triggered.connect(self._ask_for_folder)
         self.open_address_action.triggered.connect(self._ask_for_address)
         self.sample_action.triggered.connect(self._on_sample_wanted)
-        self.sample.made.connect(self.choose)
+        self.sample.made.connect(self._on_sample_made)
         self.sample.failed.connect(lambda error: self._session.said.emit(sentence_for(error), True))
         self.size_field.editingFinished.connect(self._on_size_typed)
         self.leading_box.changed.connect(self._on_leading)
@@ -234,6 +234,12 @@ class StackPanel(QWidget):
     def _on_sample_wanted(self) -> None:
         self._session.said.emit("Making the sample stack: some seconds.", False)
         self.sample.begin()
+
+    def _on_sample_made(self, layer: Image) -> None:
+        if self._session.is_busy:
+            self._session.said.emit("The sample stack is there; choose it above when learning has ended.", False)
+        else:
+            self.choose(layer)
 
     def _ask_for_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Open a stack", "", _FILES)

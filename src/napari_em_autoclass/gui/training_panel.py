@@ -123,6 +123,7 @@ class TrainingPanel(QWidget):
             self.speed_label.setText(pace_of(event))
             self.curves.add(event)
         elif isinstance(event, SnapshotTaken):
+            self.history_bar.setVisible(True)
             self.history_bar.add(event)
         elif isinstance(event, QualityMeasured):
             self.curves.add_quality(event)
@@ -273,6 +274,8 @@ class TrainingPanel(QWidget):
 
     def _on_volume(self, _: Volume | None) -> None:
         self.effort.forget_estimate()
+        self.history_bar.clear()  # its maps are of the stack before
+        self.history_bar.setVisible(False)
         self._on_state(self._session.state)
 
     def _on_state(self, state: RunState) -> None:
