@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.limits import MAX_JSON_BYTES, lines_of
 from napari_em_autoclass.core.volume import Box
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str], list[LayerData]] | 
     if (at / "run.json").is_file():
         return _read_run
     metadata = at / "zarr.json"
-    if at.is_dir() and metadata.is_file() and _KEY in metadata.read_text(encoding="utf-8", errors="replace"):
+    if at.is_dir() and metadata.is_file() and _KEY in "\n".join(lines_of(metadata, MAX_JSON_BYTES)):
         return _read_map
     return None
 

@@ -39,6 +39,14 @@ def test_a_chunk_of_a_terabyte_is_refused(tmp_path: Path) -> None:
         open_volume(tmp_path / "a.zarr", voxel_size_nm=SIZE_NM)
 
 
+def test_metadata_of_gigabytes_are_not_read(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "a.zarr", data=STACK)
+    with (tmp_path / "a.zarr" / "zarr.json").open("r+b") as file:
+        file.truncate(65 * 2**20)  # a hole, that takes no room on the disk
+    with pytest.raises(InputError, match="larger than 64 MiB"):
+        open_volume(tmp_path / "a.zarr", voxel_size_nm=SIZE_NM)
+
+
 def test_a_picture_that_claims_to_be_huge_is_refused(tmp_path: Path) -> None:
     for z in range(2):
         header = bytearray(b"BM" + bytes(52) + bytes(1024))
@@ -134,6 +142,19 @@ def test_rows_of_a_log_that_are_no_rows_are_passed_over(tmp_path: Path) -> None:
     assert len(run.log()) == n_rows
     run.cut_log(5)
     assert [row["step"] for row in run.log()] == list(range(1, 6))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("section_centre", [1.0]), ("section_spread", [1.0] * 6), ("section_spread", [0.0] * 5), ("section_spread", [])],
+)
+def test_a_normalisation_of_another_stack_is_no_part_of_a_run(key: str, value: list[float], tmp_path: Path) -> None:
+    run = Path(shutil.copytree(FROZEN, tmp_path / "run"))
+    content = json.loads((run / "run.json").read_text())
+    content["normalisation"][key] = value
+    (run / "run.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"run.json is damaged: .*(sections|section_spread)"):
+        RunFolder.open(run)
 
 
 def test_class_maps_with_odd_metadata_are_read_without_them(tmp_path: Path) -> None:

@@ -123,15 +123,16 @@ class RunFolder:
         content = read_json(path / "run.json", f"{path} is not a run folder (no readable run.json)")
         content = migrated("run", content, str(path / "run.json"))
         try:
-            return cls(
-                path,
-                RunSettings.model_validate(content["settings"]),
-                VolumeRecord.model_validate(content["volume"]),
-                Normalisation.model_validate(content["normalisation"]),
-                tuple(FurtherRecord.model_validate(each) for each in content["more_volumes"]),
-            )
-        except (KeyError, TypeError, ValidationError) as error:
-            detail = first_problem(error) if isinstance(error, ValidationError) else f"no {error}"
+            settings = RunSettings.model_validate(content["settings"])
+            volume = VolumeRecord.model_validate(content["volume"])
+            normalisation = Normalisation.model_validate(content["normalisation"])
+            more = tuple(FurtherRecord.model_validate(each) for each in content["more_volumes"])
+            for record, fitted in ((volume, normalisation), *((each.volume, each.normalisation) for each in more)):
+                record.check(fitted)
+            return cls(path, settings, volume, normalisation, more)
+        except (KeyError, TypeError, InputError, ValidationError) as error:
+            told = str(error) if isinstance(error, InputError) else f"no {error}"
+            detail = first_problem(error) if isinstance(error, ValidationError) else told
             raise InputError(f"{path / 'run.json'} is damaged: {detail}") from error
 
     def save_settings(self, settings: RunSettings) -> None:

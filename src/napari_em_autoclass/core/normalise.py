@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from napari_em_autoclass.core.chunk_grid import chunk_grid
 from napari_em_autoclass.core.errors import InputError, UnreadableError
@@ -57,7 +57,7 @@ class Normalisation(Settings):
     """Half the range that holds the middle 68 % of the grey values."""
     section_centre: tuple[float, ...]
     """Median grey value of each section."""
-    section_spread: tuple[float, ...]
+    section_spread: tuple[PositiveFloat, ...]
     """Spread of each section."""
 
     def apply(self, block: NDArray[Any], z0: int) -> NDArray[np.float32]:

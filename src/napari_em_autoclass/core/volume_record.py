@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, NonNegativeInt
 
+from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.normalise import Normalisation
 from napari_em_autoclass.core.settings import Settings
 from napari_em_autoclass.core.volume import MAX_LENGTH, VOXEL_SIZES_NM, fingerprint
@@ -28,6 +29,18 @@ class VolumeRecord(Settings):
     dtype: str = Field(max_length=16)
     voxel_size_nm: tuple[_Nanometres, _Nanometres, _Nanometres]
     fingerprint: str = Field(max_length=64)
+
+    def check(self, normalisation: Normalisation) -> None:
+        """Refuse a normalisation that was not fitted on this volume.
+
+        Raises
+        ------
+        InputError
+            If it is of another number of sections.
+        """
+        for told in (normalisation.section_centre, normalisation.section_spread):
+            if len(told) != self.shape_zyx[0]:
+                raise InputError(f"normalisation of {len(told)} sections for {self.shape_zyx[0]}")
 
     @classmethod
     def of(cls, volume: Volume) -> VolumeRecord:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import zarr
 
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.limits import MAX_JSON_BYTES
 from napari_em_autoclass.io import asem
 from napari_em_autoclass.io.axes import choose_axes
 from napari_em_autoclass.io.levels import fitting_level
@@ -26,6 +27,7 @@ __all__ = ["FORMAT", "can_read", "inside", "is_zarr", "open_node", "read", "stac
 
 FORMAT = "Zarr and OME-Zarr (.zarr)"
 _MARKS = ("zarr.json", ".zarray", ".zgroup")
+_MORE_METADATA = (".zattrs", ".zmetadata")
 
 
 def is_zarr(path: Place) -> bool:
@@ -44,10 +46,12 @@ def open_node(path: Place) -> zarr.Array[Any] | zarr.Group:
     Raises
     ------
     InputError
-        If there is none, or its metadata is damaged.
+        If there is none, or its metadata is damaged or far too large.
     """
     if not is_zarr(path):
         raise InputError(f"{path}: no Zarr array or group there; check the path, or copy the store again")
+    if isinstance(path, Path) and any(_size(path / mark) > MAX_JSON_BYTES for mark in (*_MARKS, *_MORE_METADATA)):
+        raise InputError(f"{path}: its metadata are larger than {MAX_JSON_BYTES // 2**20} MiB; copy the array alone")
     try:
         return zarr.open(store_of(path), mode="r")
     except InputError:
@@ -179,6 +183,10 @@ def stack_paths(at: Place, prefix: str = "", depth: int = 4) -> dict[str, tuple[
     for child in children:
         found |= stack_paths(child, f"{prefix}{child.name}/", depth - 1)
     return found
+
+
+def _size(at: Path) -> int:
+    return at.stat().st_size if at.is_file() else 0
 
 
 def _folders(at: Place) -> list[Place]:
