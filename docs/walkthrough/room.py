@@ -129,6 +129,8 @@ class Room:
         labels, wanted = self._truth
         z = self.section()
         depth = ndimage.distance_transform_edt(np.asarray(labels[z]) == wanted)
+        if not depth.any():
+            return self.middle()
         y, x = np.unravel_index(int(depth.argmax()), depth.shape)
         return z, int(y), int(x)
 

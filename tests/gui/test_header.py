@@ -26,7 +26,7 @@ def test_without_a_stack_it_says_so(header: Header) -> None:
 def test_the_stack_stands_in_one_line(header: Header, volume: Any) -> None:
     header.show_volume(volume)
     assert header.name.text() == "tiny"
-    assert header.size_label.text() == "5 × 32 × 48  ·  50 × 4 × 4 nm"
+    assert header.size_label.text() == "5×32×48 · 50×4×4 nm"
 
 
 def test_the_device_comes_with_its_reason(header: Header, fake_run: Any) -> None:

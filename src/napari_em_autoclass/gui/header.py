@@ -71,8 +71,10 @@ class Header(QWidget):
         """Say which stack is used."""
         self.name.setText(volume.name if volume else "No stack chosen")
         self.name.setToolTip(f"{volume.name}\n{volume.source}" if volume else "")
-        shape = " × ".join(str(n) for n in volume.shape_zyx) if volume else ""
-        self.size_label.setText(f"{shape}  ·  {voxel_size_text(volume.voxel_size_nm)}" if volume else "")
+        # Without blanks: the name beside it needs the room.
+        shape = "×".join(str(n) for n in volume.shape_zyx) if volume else ""
+        size = voxel_size_text(volume.voxel_size_nm).replace(" × ", "×") if volume else ""
+        self.size_label.setText(f"{shape} · {size}" if volume else "")
         self.size_label.setToolTip("Sections × rows × columns, and the size of a voxel (z × y × x)")
         self.show_health(None)
 
