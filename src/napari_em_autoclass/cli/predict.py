@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_em_autoclass.cli.allocator import return_large_arrays
 from napari_em_autoclass.cli.cluster import (
     Crew,
     SchedulerOption,
@@ -109,7 +108,6 @@ def predict(
     folder = RunFolder.open(run)
     request = StackRequest(volume, voxel_size, dataset, level, axes, roi, level_fit(folder))
     stack = request.open()
-    return_large_arrays()
     writing = Writing(probabilities, merged, overwrite, as_json, device, restart, skip_unreadable, crew, request)
     with using_threads(threads):
         write_classes(folder, stack, out, writing)
