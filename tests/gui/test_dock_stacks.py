@@ -108,3 +108,16 @@ def test_a_map_that_is_brought_back_shows_the_groups_that_are_tried(
     viewer.layers.remove(dock.layers.class_layer)
     dock.map_line.show_wanted.emit()
     np.testing.assert_array_equal(dock.layers.class_layer.get_color(1), dock.layers.class_layer.get_color(2))
+
+
+def test_a_stack_that_was_removed_while_learning_is_not_learned_from_again(
+    qtbot: Any, dock: AutoclassDock, viewer: ViewerModel, tmp_path: Path
+) -> None:
+    learn(qtbot, dock, tmp_path / "one")
+    viewer.layers.remove("first")
+    qtbot.waitUntil(lambda: dock.session.state is RunState.IDLE, timeout=3000)
+    assert dock.session.volume is None
+    assert not dock.training_panel.learn_button.isEnabled()
+    assert dock.status.text().startswith("first was removed")
+    dock.stack_panel.choose(viewer.layers["second"])
+    assert dock.training_panel.learn_button.isEnabled()

@@ -137,7 +137,9 @@ class StackPanel(QWidget):
         for widget in (self.layer_box, self.open_button, self.size_field, self.leading_box):
             widget.setEnabled(not busy)
         self.set_up.set_busy(busy)
-        if not busy:
+        if not busy and self._layer is None and self._session.volume is not None:
+            self.choose(None)  # it was removed meanwhile
+        elif not busy:
             self._on_data()  # may have been replaced meanwhile
 
     def close_down(self) -> None:
