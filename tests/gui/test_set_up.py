@@ -97,7 +97,7 @@ def test_a_rectangle_and_a_range_make_the_region(set_up: SetUp, session: Session
     set_up.sections_slider.setValue((2, 9))
     assert session.region == "2:10,10:30,20:40"
     assert set_up.sections_label.text() == "2 to 9"
-    assert "Rectangle, 0.08 × 0.08 µm" in set_up.box_label.text()
+    assert "A part, 0.08×0.08 µm" in set_up.box_label.text()
     set_up.whole_button.click()
     assert session.region is None
 

@@ -218,8 +218,8 @@ class SetUp(QWidget):
         self._session.region = None if is_whole else f"{first}:{last + 1},{y0}:{y1},{x0}:{x1}"
         self.sections_label.setText(f"{first} to {last}")
         _, ny, nx = volume.voxel_size_nm
-        size = f"{(y1 - y0) * ny / 1000:.2g} × {(x1 - x0) * nx / 1000:.2g} µm"
-        self.box_label.setText(f"Whole section, {size}" if self._rows_columns is None else f"Rectangle, {size}")
+        size = f"{(y1 - y0) * ny / 1000:.2g}×{(x1 - x0) * nx / 1000:.2g} µm"
+        self.box_label.setText(f"All of it, {size}" if self._rows_columns is None else f"A part, {size}")
         self.whole_button.setEnabled(not is_whole and not self._session.is_busy)
         n_skipped = len(self._session.skip_sections or ())
         parts = [f"{n_skipped} damaged skipped" if n_skipped else "", "" if is_whole else "a part of it"]
