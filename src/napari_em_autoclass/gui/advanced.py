@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.gui.focus import tab_on_to
 from napari_em_autoclass.gui.form import SettingsForm
 from napari_em_autoclass.gui.worker import Report, TaskWorker
 
@@ -150,6 +151,7 @@ class AdvancedSettings(QWidget):
         self._waiting.setVisible(False)
         if layout is not None:
             layout.addWidget(self._form)
+            tab_on_to(self._form)
         self.set_live(self._is_live)
         self._form.changed.connect(self._soon.start)
         self.shown.emit()

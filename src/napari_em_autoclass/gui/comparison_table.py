@@ -29,6 +29,7 @@ class ComparisonTable(QTableWidget):
 
     def __init__(self, cards: Sequence[DockCard], parent: QWidget | None = None) -> None:
         super().__init__(len(cards), 1 + len(_SHOWN), parent)
+        self.setTabKeyNavigation(False)  # Tab leaves it; arrows go from cell to cell
         self._cards = {card.name: card for card in cards}
         self._rows: dict[str, RecipeRow] = {}
         self._is_locked = False

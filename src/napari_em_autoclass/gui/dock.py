@@ -24,6 +24,7 @@ from napari_em_autoclass.gui.comparison_panel import ComparisonPanel
 from napari_em_autoclass.gui.compute_box import kept_history
 from napari_em_autoclass.gui.decisions import Decisions
 from napari_em_autoclass.gui.export_panel import ExportPanel
+from napari_em_autoclass.gui.focus import FocusFrame
 from napari_em_autoclass.gui.fold import Fold, FoldColumn
 from napari_em_autoclass.gui.glyphs import RED
 from napari_em_autoclass.gui.header import Header
@@ -89,7 +90,7 @@ class AutoclassDock(QWidget):
         layers = self.stack_panel.candidates()
         if layers:
             self.stack_panel.choose(layers[0])
-        self.reopener = Reopener(self, viewer)
+        self.reopener, self.focus_frame = Reopener(self, viewer), FocusFrame(self)
 
     def open_path(self, path: str) -> None:
         """Open a file or folder as a layer and use it."""
@@ -107,6 +108,7 @@ class AutoclassDock(QWidget):
         self._closed = True
         self.decisions.close()
         self.reopener.close_down()
+        self.focus_frame.close_down()
         for panel in self._panels():
             panel.close_down()
         self.follower.close()
@@ -141,6 +143,7 @@ class AutoclassDock(QWidget):
         scroll.setWidget(FoldColumn(list(self.folds.values()), largest=self.folds[self.class_panel]))
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it follows what has the focus anyway
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -178,7 +181,7 @@ class AutoclassDock(QWidget):
         self.class_panel.details.place_wanted.connect(self._on_place)
         self.picker.picked.connect(self.class_panel.pick)
         self.picker.pointed.connect(self.map_line.set_pointed)
-        self.map_line.show_wanted.connect(self._bring_back)
+        self.map_line.show_wanted.connect(lambda: self.layers.bring_back(self.decisions.shown))
         self.class_panel.surveyor.surveyed.connect(lambda _: self._describe())
         self.class_panel.surveyor.surveyed.connect(lambda found: self.export_panel.set_statistics(found.statistics))
         self.comparison_panel.map_wanted.connect(self._on_compared)
@@ -257,11 +260,6 @@ class AutoclassDock(QWidget):
     def _on_place(self, place_zyx: tuple[int, int, int]) -> None:
         if self._layer is not None:
             go_to(self._layer, self._viewer, place_zyx)
-
-    def _bring_back(self) -> None:
-        self.layers.bring_back()
-        if self.decisions.is_previewing and (shown := self.decisions.shown):
-            self.layers.preview(shown)
 
     def _describe(self) -> None:
         class_map = self.decisions.class_map

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 from superqt import QElidingLabel
 
@@ -19,7 +20,7 @@ class Fold(QWidget):
     def __init__(self, title: str, body: QWidget, is_open: bool = True, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.body = body
-        self._button = QToolButton()
+        self._button = _Title()
         self._button.setText(title)
         self._button.setCheckable(True)
         self._button.setChecked(is_open)
@@ -73,6 +74,17 @@ class Fold(QWidget):
         self.toggled.emit(is_open)
 
 
+class _Title(QToolButton):
+    """Enter presses it too, as Space does."""
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Unfold or fold."""
+        if event is not None and event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.click()
+        else:
+            super().keyPressEvent(event)
+
+
 class FoldColumn(QWidget):
     """Folds below each other; `largest` takes the room that is left, or none does while it is folded."""
 
@@ -104,7 +116,8 @@ class FoldRow(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addLayout(titles)
-        for fold in folds:
+        for fold in folds:  # all titles first: Tab goes the way the eye does
             titles.addWidget(fold.take_title())
+        for fold in folds:
             column.addWidget(fold)
         titles.addStretch(1)

@@ -82,10 +82,12 @@ class ClassLayers:
         self._map, self._sure = (LiveMap(shape_of(source)[1]) for _ in range(2))
         self._lay()
 
-    def bring_back(self) -> None:
-        """Show the class map again, with all that is known, after the user deleted its layer."""
+    def bring_back(self, class_map: ClassMap | None = None) -> None:
+        """Show the class map again, with all that is known, after the user deleted its layer; coloured as told."""
         if self._classes is None and self._map is not None and self._source in self._viewer.layers:
             self._lay()
+            if class_map is not None:
+                self.preview(class_map)
 
     def _lay(self) -> None:
         assert self._source is not None  # `show` was called
