@@ -12,6 +12,7 @@ import torch
 from runs import CORNER, kinds_of, played, steps_of
 
 from napari_em_autoclass.core.checkpoint import RunFolder
+from napari_em_autoclass.core.classifier import ForecastClassifier
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import (
     CutRequest,
@@ -23,6 +24,7 @@ from napari_em_autoclass.core.events import (
     ViewRequest,
 )
 from napari_em_autoclass.core.run_settings import RunSettings, apply_setting
+from napari_em_autoclass.core.tile_source import TileSource
 from napari_em_autoclass.core.trainer import Trainer
 from napari_em_autoclass.core.volume import Volume
 
@@ -48,6 +50,33 @@ def test_a_run_stopped_before_its_first_step_is_usable(volume: Volume, settings:
     assert steps_of(played(trainer)) == []
     model = RunFolder.open(tmp_path / "run").model()
     assert set(np.unique(model.classify(model.working(volume), CORNER).classes)) <= {1, 2, 3, 4}
+
+
+@pytest.mark.parametrize("slow", ["regions", "classes"])
+def test_a_stop_does_not_wait_for_what_precedes_a_step_and_loses_nothing(
+    volume: Volume, settings: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    settings = apply_setting(settings, "training.recluster_steps=3")
+    undisturbed = Trainer(volume, settings, run_dir=tmp_path / "undisturbed")
+    n_steps = len(steps_of(played(undisturbed)))
+    stopped = Trainer(volume, settings, run_dir=tmp_path / "stopped")
+    place = TileSource if slow == "regions" else ForecastClassifier
+    name = "regions" if slow == "regions" else "features"
+    plain, calls = getattr(place, name), []
+
+    def stopping(self: Any, *args: Any) -> Any:
+        calls.append(stopped._course.progress.step)
+        if calls[-1] == 3:
+            stopped.stop()  # while the regions are read, or the first tile for new classes is looked at
+        return plain(self, *args)
+
+    monkeypatch.setattr(place, name, stopping)
+    assert len(steps_of(played(stopped))) == 3
+    monkeypatch.undo()
+    resumed = Trainer(volume, settings, run_dir=tmp_path / "stopped", resume=True)
+    assert len(steps_of(played(resumed))) == n_steps - 3
+    for name, tensor in undisturbed.model.classifier.state_dict().items():
+        torch.testing.assert_close(resumed.model.classifier.state_dict()[name], tensor, rtol=0, atol=0)
 
 
 def test_a_paused_run_does_no_steps_but_answers_who_looks(

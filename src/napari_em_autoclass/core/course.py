@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from napari_em_autoclass.core.divergence import LossRecord, has_only_numbers, objective_key, slowed
+from napari_em_autoclass.core.errors import Abandoned
 from napari_em_autoclass.core.events import ClassesRemade, Event, Notice, StepDone
 from napari_em_autoclass.core.quality_watch import CollapseWatch
 from napari_em_autoclass.core.run_keeper import HOLD_EVERY
@@ -82,23 +83,27 @@ class Course:
             self.progress = self.progress.replace(stage="learning", has_classes=True)
         self._keeper.is_saved(self.progress)
 
-    def advance(self, settings: RunSettings, fraction: float) -> list[Event]:
+    def advance(
+        self, settings: RunSettings, fraction: float, is_wanted: Callable[[], bool] = lambda: True
+    ) -> list[Event]:
         """Do one step, and before it whatever the schedule wants done at this step; return what happened.
 
         Parameters
         ----------
         settings : of now
         fraction : of the budget that is used, 0 to 1
+        is_wanted : asked now and then before anything is changed: reading regions and new classes take seconds
         """
         learner, step, said = self.learner, self.progress.step, list[Event]()
         is_refining = learner.teacher is not None
         held = self._to_hold()
         try:
+            learner.tiles.regions(step, is_wanted)
             if not is_refining and fraction >= settings.training.refine_from:
-                said.append(self._reclustered(settings, afresh=True))
+                said.append(self._reclustered(settings, afresh=True, is_wanted=is_wanted))
                 learner.start_refining(step)
             elif not is_refining and step and step % settings.training.recluster_steps == 0:
-                said.append(self._reclustered(settings, afresh=False))
+                said.append(self._reclustered(settings, afresh=False, is_wanted=is_wanted))
             slow = slowed(self._tile_limit.within(settings), self.progress.divergences)
             out = learner.step(slow, step, fraction)
             done = self._step_done(out, settings, fraction)
@@ -108,6 +113,8 @@ class Course:
                 said += self._gone_back(settings)
             elif held is not None and self.progress.losses.is_sound:
                 self._keeper.hold(held)
+        except Abandoned:
+            pass
         except FloatingPointError:
             said += self._gone_back(settings)
         except torch.OutOfMemoryError:
@@ -155,10 +162,12 @@ class Course:
         tensors, self.progress = state
         self.learner.load_tensors(tensors, has_classes=self.progress.has_classes)
 
-    def _reclustered(self, settings: RunSettings, *, afresh: bool) -> ClassesRemade:
+    def _reclustered(
+        self, settings: RunSettings, *, afresh: bool, is_wanted: Callable[[], bool] = lambda: True
+    ) -> ClassesRemade:
         if not has_only_numbers(self.learner.student):
             raise FloatingPointError("the network holds values that are no numbers")
-        result = self.learner.recluster(settings, self.progress.step, afresh=afresh)
+        result = self.learner.recluster(settings, self.progress.step, afresh=afresh, is_wanted=is_wanted)
         self.progress = self.progress.replace(stage="learning", has_classes=True)
         return ClassesRemade(self._run_id, self.progress.step, result.kept)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["InputError", "MissingVoxelSize", "UnreadableError", "require_schema"]
+__all__ = ["Abandoned", "InputError", "MissingVoxelSize", "UnreadableError", "require_schema"]
 
 
 class InputError(ValueError):
@@ -13,6 +13,10 @@ class InputError(ValueError):
     The command line prints it and exits with 2, the dock shows it; neither shows a traceback.
     Every other exception is a defect of ours and keeps its traceback.
     """
+
+
+class Abandoned(Exception):  # nothing went wrong
+    """Nobody wants any more what was being made; nothing was changed by then."""
 
 
 class UnreadableError(InputError):

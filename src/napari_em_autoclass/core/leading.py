@@ -16,7 +16,7 @@ from napari_em_autoclass.core.learner import Learner, StepOut
 from napari_em_autoclass.core.model import working_volume
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import Tensor
 
@@ -49,8 +49,10 @@ class LeadLearner(Learner):
         super().begin(settings)
         _agree(self)
 
-    def recluster(self, settings: RunSettings, step: int, *, afresh: bool) -> Reclustered:
-        """See `Learner.recluster`."""
+    def recluster(
+        self, settings: RunSettings, step: int, *, afresh: bool, is_wanted: Callable[[], bool] = lambda: True
+    ) -> Reclustered:
+        """See `Learner.recluster`; once the others were told to, it is done whether wanted or not."""
         self._tell("recluster", settings, step, afresh=afresh)
         result = super().recluster(settings, step, afresh=afresh)
         _agree(self)

@@ -33,7 +33,7 @@ from napari_em_autoclass.core.tile_source import TileSource
 from napari_em_autoclass.core.warm_start import warm_start
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Set
+    from collections.abc import Callable, Iterable, Set
 
     from napari_em_autoclass.core.device import Device
     from napari_em_autoclass.core.run_settings import RunSettings
@@ -113,7 +113,9 @@ class Learner:
         self.student.take_filters(self.textons)
         self.tiles.open(self.textons)
 
-    def recluster(self, settings: RunSettings, step: int, *, afresh: bool) -> Reclustered:
+    def recluster(
+        self, settings: RunSettings, step: int, *, afresh: bool, is_wanted: Callable[[], bool] = lambda: True
+    ) -> Reclustered:
         """Make the classes anew from the features of now; see `reclustering.recluster`.
 
         Afresh, in a recipe that forms its classes by training alone, they are random: they mean nothing yet.
@@ -126,7 +128,7 @@ class Learner:
             result = set_at_random(self.student, triples, settings.seed)
         else:
             smoothing_px = self._smoothing_px if afresh else None
-            result = recluster(self.student, self.classifier, triples, settings.seed, smoothing_px)
+            result = recluster(self.student, self.classifier, triples, settings.seed, smoothing_px, is_wanted=is_wanted)
         self.has_classes = True
         self.usage = self._share = torch.tensor(result.usage)
         if self.mean_teacher is not None:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from napari_em_autoclass.core.clock import Timer
 from napari_em_autoclass.core.cut import CutPainter
-from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.errors import Abandoned, InputError
 from napari_em_autoclass.core.events import CutRequest, CutTaken, SnapshotTaken, ViewRequest
 from napari_em_autoclass.core.section_painter import SectionPainter
-from napari_em_autoclass.core.snapshot import Abandoned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

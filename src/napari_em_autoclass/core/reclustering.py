@@ -17,9 +17,10 @@ from torch import Tensor
 from napari_em_autoclass.core.classifier import ForecastClassifier
 from napari_em_autoclass.core.clusters import fit_even_clusters, match_clusters
 from napari_em_autoclass.core.edge_smoothing import smoothed
+from napari_em_autoclass.core.errors import Abandoned
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -52,6 +53,8 @@ def recluster(
     stacks: Sequence[Tensor],
     seed: int,
     smoothing_px: tuple[int, ...] | None = None,
+    *,
+    is_wanted: Callable[[], bool] = lambda: True,
 ) -> Reclustered:
     """Give `student` a new class head, fitted on sample tiles, with the class identities of `previous`.
 
@@ -64,11 +67,19 @@ def recluster(
     smoothing_px : search clusters afresh, in the embedding smoothed at these distances, see
         `edge_smoothing.smoothing_steps_px`; without it the old classes' centres are moved, which takes a fraction of
         the time and keeps identities by itself
+    is_wanted : asked before each tile, until `student` is changed
+
+    Raises
+    ------
+    Abandoned
+        If `is_wanted` says no.
     """
     rng = np.random.default_rng((seed, 4))
     features, forecasts, old, chosen = [], [], [], []
     per_tile = -(-_PIXELS // len(stacks))
     for stack in stacks:
+        if not is_wanted():
+            raise Abandoned
         f = _inner(student.features(stack))  # (3, D, h, w)
         pixels = torch.from_numpy(rng.integers(f[0, 0].numel(), size=per_tile)).to(stack.device)
         old.append(_named(previous, stack[1:2], f[1:2], pixels))

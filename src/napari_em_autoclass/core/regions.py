@@ -14,14 +14,14 @@ import torch
 from torch import Tensor
 
 from napari_em_autoclass.core.clusters import nearest_cluster
-from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.errors import Abandoned, InputError
 from napari_em_autoclass.core.read_ahead import ReadAhead
 from napari_em_autoclass.core.registration import section_drift
 from napari_em_autoclass.core.volume import Box
 from napari_em_autoclass.core.volumes import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari_em_autoclass.core.classifier import FilterClassifier
     from napari_em_autoclass.core.tiles import Regions, TilePlace
@@ -159,11 +159,18 @@ class RegionPool:
         self._notices: list[str] = []
         self._told: dict[str, str] = {}
 
-    def at(self, step: int) -> list[Region]:
+    def at(self, step: int, is_wanted: Callable[[], bool] = lambda: True) -> list[Region]:
         """Return the regions to train on at `step`, reading those that are new.
+
+        Parameters
+        ----------
+        step : counted from the beginning of the run
+        is_wanted : asked before each is read; what was read by then is kept
 
         Raises
         ------
+        Abandoned
+            If `is_wanted` says no.
         InputError
             If no region can be read, or all show nothing.
         """
@@ -178,6 +185,8 @@ class RegionPool:
         index = first
         # Where much is left out more is read than is due: training on a single place would teach little.
         while index < n_read or (len(found) < min(_FIRST, self._capacity) and index < n_read + _MORE):
+            if index not in self._held and not is_wanted():
+                raise Abandoned
             region = self._region(index)
             found += [region] if region is not None else []
             index += 1

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_em_autoclass.core.clock import Timer
+from napari_em_autoclass.core.errors import Abandoned
 from napari_em_autoclass.core.events import UNCLEAR
-from napari_em_autoclass.core.snapshot import Abandoned, ViewMap, highest_id
+from napari_em_autoclass.core.snapshot import ViewMap, highest_id
 from napari_em_autoclass.core.tiling import TileGrid, TileResult, classify_tile
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from napari_em_autoclass.core.classifier.split_classifier import SplitClassifier
+from napari_em_autoclass.core.errors import Abandoned
 from napari_em_autoclass.core.events import UNCLEAR
 from napari_em_autoclass.core.tiling import TileGrid, classify_tile
 
@@ -20,14 +21,10 @@ if TYPE_CHECKING:
     from napari_em_autoclass.core.volume import Volume
     from napari_em_autoclass.core.working import WorkingVolume
 
-__all__ = ["Abandoned", "ViewMap", "classify_view", "highest_id", "middle_view"]
+__all__ = ["ViewMap", "classify_view", "highest_id", "middle_view"]
 
 
 _MOST_SIDE = 1024  # voxels
-
-
-class Abandoned(Exception):
-    """Nobody wants the map any more that was being made."""
 
 
 class ViewMap(NamedTuple):

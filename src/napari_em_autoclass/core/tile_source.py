@@ -15,7 +15,7 @@ from napari_em_autoclass.core.views import turn
 from napari_em_autoclass.core.volumes import refuse_unlike, section_offsets
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
 
@@ -138,10 +138,10 @@ class TileSource:
         near = [(-region.offsets[0], 0, region.offsets[0]) for region in regions]
         return [regions[r].sections(place, size, near[r], self._context) for r, place in places]
 
-    def regions(self, step: int) -> list[Region]:
-        """Return the regions in memory at `step`."""
+    def regions(self, step: int, is_wanted: Callable[[], bool] = lambda: True) -> list[Region]:
+        """Return the regions in memory at `step`; see `RegionPool.at`."""
         assert self._pool is not None, "open() comes first"
-        return self._pool.at(step)
+        return self._pool.at(step, is_wanted)
 
     def _places(
         self, regions: Sequence[Region], settings: RunSettings, n: int, rng: np.random.Generator

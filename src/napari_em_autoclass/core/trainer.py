@@ -196,7 +196,7 @@ class Trainer:
                 time.sleep(_PAUSE_S)
             else:
                 self._clock.go_on()
-                yield from self._course.advance(self.settings, min(self._fraction(), 1.0))
+                yield from self._course.advance(self.settings, min(self._fraction(), 1.0), self._is_wanted)
             if self._course.collapse.is_final:
                 with suppress(OSError):
                     self._keeper.log.write()  # the curve that shows it
@@ -259,6 +259,9 @@ class Trainer:
 
     def _to_save(self) -> tuple[Learner, Progress, RunSettings]:
         return self._course.learner, self._course.progress, self.settings
+
+    def _is_wanted(self) -> bool:
+        return not self._stop
 
     def _is_stopped(self) -> bool:
         return self._stop
