@@ -160,3 +160,15 @@ def test_what_another_program_decided_is_one_undo_away(qtbot: Any, kept: Decisio
     assert kept.class_map.name_of(2) == "theirs"
     kept.save_now()
     assert disk.kept[-1].present.name_of(2) == "theirs"
+
+
+def test_what_another_program_decided_ends_a_preview(qtbot: Any, kept: Decisions, disk: Disk) -> None:
+    theirs = replace(History.of(ClassMap.fresh(4)), revision=7)
+    disk.fails = ChangedElsewhere(Path("run"), theirs)
+    listed: list[ClassMap] = []
+    kept.changed.connect(listed.append)
+    kept.previewed.connect(listed.append)
+    kept.do(kept.class_map.rename(1, "mine"))
+    kept.preview(kept.class_map.merge([1, 2]))
+    kept.save_now()
+    assert kept.shown == listed[-1] == kept.class_map

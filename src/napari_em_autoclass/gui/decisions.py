@@ -128,7 +128,7 @@ class Decisions(QObject):
     def _put_on_top(self, theirs: History) -> None:
         """Save after another program did: what shows here stays, and theirs is one undo away."""
         assert self._history is not None
-        self._history = self._history.on_top_of(theirs)
+        self._history, self._preview = self._history.on_top_of(theirs), None
         self.said.emit(
             "Another program changed the classes of this run too. Yours show; theirs come back by Undo.", False
         )
