@@ -105,8 +105,8 @@ def test_the_lines_name_the_stack_as_it_is_and_survive_blanks(made: Any) -> None
     assert words[:2] == ("em-autoclass", "train")
     assert settings_of_command(words[2:]) == RunFolder.open(run_dir).settings
     options = parsed("train", words[2:])
-    assert options["volume"] == str(stack)
-    again = open_volume(options["volume"], voxel_size_nm=options["voxel_size"])
+    assert list(options["volumes"]) == [str(stack)]
+    again = open_volume(options["volumes"][0], voxel_size_nm=options["voxel_size"])
     assert fingerprint(again) == RunFolder.open(run_dir).volume.fingerprint
     for line, run in ((commands.predict, str(options["out"])), (commands.predict_now, str(run_dir))):
         predict = tuple(shlex.split(line))

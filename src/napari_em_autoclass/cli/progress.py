@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 # A log file of a night's training stays readable.
 _LINE_EVERY_S: Final = 10.0
-_PICTURES: Final = ("classes", "confidence", "probs")
+_PICTURES: Final = ("classes", "confidence", "probs", "known")
 
 
 @contextmanager

@@ -95,7 +95,11 @@ def predict_map(order: MapOrder, execute: Executor | None = None) -> Generator[M
         at_the_end.callback(partial.release)
         job = _placed(job, partial)
         if partial.is_new:
-            _create(order, job, partial)
+            try:
+                _create(order, job, partial)
+            except BaseException:  # nothing is worth keeping yet
+                partial.discard()
+                raise
         growing = _Growing(partial, job)
         try:
             at_the_end.callback(growing.close)
