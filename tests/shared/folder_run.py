@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_em_autoclass.core.checkpoint import RunFolder
+from napari_em_autoclass.core.class_map import ClassMap, History
 from napari_em_autoclass.core.class_relations import ClassRelations
 from napari_em_autoclass.core.class_statistics import StatisticsCounter
 from napari_em_autoclass.core.class_survey import Exemplar, Survey
@@ -67,6 +69,7 @@ def folder_run(base: type, made: Path) -> type:
                 fitted = content["normalisation"][told]
                 content["normalisation"][told] = fitted[:1] * self.order.volume.shape_zyx[0]
             (run_dir / "run.json").write_text(json.dumps(content))
+            RunFolder.open(run_dir).save_history(History.of(ClassMap.fresh(self.k)))
             for name in ("weights.safetensors", "log.jsonl"):
                 shutil.copy(made / name, run_dir / name)
 

@@ -113,7 +113,7 @@ class AutoclassDock(QWidget):
             panel.close_down()
         self.follower.close()
         self.picker.close()
-        self.layers.close()
+        self.layers.close(self._decided_in)
         self.session.close()
 
     def event(self, event: QEvent | None) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from napari_em_autoclass.gui.at_index import placed
 from napari_em_autoclass.gui.class_colors import LabelsLook, label_colors, towards, whole_classes
 from napari_em_autoclass.gui.flat_only import FlatOnly
 from napari_em_autoclass.gui.live_map import LiveMap, added
-from napari_em_autoclass.gui.source import OURS, SOURCE, shape_of, transform_of
+from napari_em_autoclass.gui.source import LEFT, OURS, SOURCE, shape_of, transform_of
 from napari_em_autoclass.gui.viewpoint import in_units_of
 
 __all__ = ["ClassLayers", "add_stack", "add_volume", "label_colors"]
@@ -200,8 +201,10 @@ class ClassLayers:
                 self._viewer.layers.remove(layer)
         self._notify("")
 
-    def close(self) -> None:
-        """Let go of the viewer; the layers stay as they are."""
+    def close(self, run_dir: Path | None = None) -> None:
+        """Let go of the viewer; the layers stay as they are, and say of which run they are to the next dock."""
+        if self._classes is not None and run_dir is not None:
+            self._classes.metadata[OURS] = {"run_dir": str(run_dir), LEFT: True}
         self._refresh.cancel()
         self._flat_only.close()
         self._viewer.layers.events.removed.disconnect(self._on_removed)

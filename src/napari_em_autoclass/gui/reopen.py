@@ -19,12 +19,13 @@ from qtpy.QtCore import QObject, QTimer
 from qtpy.QtWidgets import QVBoxLayout
 
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.run_lock import writer_of
 from napari_em_autoclass.gui.drop_target import DropTarget
 from napari_em_autoclass.gui.layers import add_volume
 from napari_em_autoclass.gui.opened_run import Candidate, FoundStack, OpenedRun, find_stack, read_run
 from napari_em_autoclass.gui.run_offers import RunOffers
 from napari_em_autoclass.gui.sentences import sentence_for
-from napari_em_autoclass.gui.source import OURS, stack_layers, volume_of, voxel_size_of
+from napari_em_autoclass.gui.source import LEFT, OURS, stack_layers, volume_of, voxel_size_of
 from napari_em_autoclass.gui.wishes import Wishes
 from napari_em_autoclass.gui.worker import Report, TaskWorker
 
@@ -36,6 +37,7 @@ __all__ = ["RUN", "Reopener"]
 _log = logging.getLogger(__name__)
 RUN = "napari-em-autoclass run"  # key in the metadata of the stack that the reader opened for a run
 _TAKEN = "taken"
+_AGAIN_MS, _MOST_TRIES = 200, 100
 _UNKNOWN_NM = (1.0, 1.0, 1.0)
 
 
@@ -204,10 +206,20 @@ class Reopener(QObject):
         path = _run_of(layer)
         if path and not layer.metadata[OURS].get(_TAKEN):
             layer.metadata[OURS][_TAKEN] = True
-            QTimer.singleShot(0, partial(self._open_if_there, path))
+            is_left = bool(layer.metadata[OURS].get(LEFT))
+            QTimer.singleShot(0, partial(self._take_up_left if is_left else self._open_if_there, path))
 
     def _open_if_there(self, path: str) -> None:
         if not self._closed:
+            self.open(path)
+
+    def _take_up_left(self, path: str, tries: int = _MOST_TRIES) -> None:
+        """Open the run of a dock that was closed, once its training has saved itself; if it learned anything."""
+        if self._closed or self._session.is_busy:
+            return
+        if tries and writer_of(Path(path)) is not None:
+            QTimer.singleShot(_AGAIN_MS, partial(self._take_up_left, path, tries - 1))
+        elif (Path(path) / "weights.safetensors").is_file():
             self.open(path)
 
     def _look_for_stack(self) -> None:

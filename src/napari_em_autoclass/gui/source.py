@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 OURS = "napari-em-autoclass"  # key in the metadata of the layers we made
+LEFT = "left"  # below it, with "run_dir": the dock that made the layer was closed
 SOURCE = "napari-em-autoclass source"  # and of stacks we opened: where from
 
 
