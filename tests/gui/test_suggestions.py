@@ -179,6 +179,17 @@ def test_a_new_run_forgets_the_comparison_until_it_has_a_checkpoint(
     assert comparer.n_asked == 2
 
 
+def test_a_run_that_goes_on_can_be_compared_before_it_saves_anew(
+    row: Suggestions, fake_run: Any, session: Session
+) -> None:
+    run_dir = session.run_dir
+    assert run_dir is not None
+    run_dir.mkdir()
+    (run_dir / "weights.safetensors").touch()
+    row.on_event(fake_run().started())
+    assert row.slider.isEnabled()
+
+
 def test_an_error_is_one_sentence_and_the_slider_goes_back(
     qtbot: Any, row: Suggestions, comparer: Comparer, session: Session
 ) -> None:

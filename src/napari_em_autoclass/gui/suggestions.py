@@ -89,7 +89,10 @@ class Suggestions(QWidget):
         self.split_notice.on_event(event)
         if isinstance(event, RunStarted):
             self._forget()
-            self._has_weights, self._elapsed_s = False, 0.0
+            self._elapsed_s = 0.0
+            # A run that goes on has what it learned before; stopped at once, it will save nothing new.
+            run_dir = self._session.run_dir
+            self._has_weights = run_dir is not None and (run_dir / "weights.safetensors").exists()
         elif isinstance(event, CheckpointSaved):
             self._has_weights = True
         elif isinstance(event, StepDone):
