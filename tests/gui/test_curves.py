@@ -90,3 +90,13 @@ def test_legend_and_quality_show_when_asked_for(curves: Curves) -> None:
     assert curves.sizeHint().height() > low + 60
     curves.set_detailed(False)
     assert curves.sizeHint().height() == low
+
+
+def test_background_and_axes_follow_the_theme(qtbot: Any, curves: Curves) -> None:
+    plot = curves._loss_plot
+    curves.show()
+    for background, text in (("#202020", "#f0f0f0"), ("#f0f0f0", "#202020")):
+        curves.setStyleSheet(f"QWidget {{ background-color: {background}; color: {text}; }}")
+        qtbot.wait(20)
+        assert plot.grab().toImage().pixelColor(2, 2).name() == background
+        assert plot.getAxis("left").textPen().color().name() == text

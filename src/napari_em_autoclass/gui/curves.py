@@ -187,6 +187,7 @@ class Curves(QWidget):
     def _recolor_axes(self) -> None:
         color = self.palette().windowText().color()
         for plot in (self._loss_plot, self._usage_plot, self._quality_plot):
+            plot.resetCachedContent()  # the background of the theme before
             for side in ("left", "bottom"):
                 plot.getAxis(side).setTextPen(color)
                 plot.getAxis(side).setPen(color)
