@@ -2,8 +2,8 @@
 
 Others: full disks and vanished shares in `test_run_keeper`, a diverging loss in `test_course`, two writers in
 `test_run_lock`, damaged weights in `test_weights_file`, damaged classes in `test_class_file`, short memory, a crash
-between two files and interruptions in `test_trainer_failures`, unreadable chunks in `test_trainer_storage`, newer versions in
-`test_migrations`, and edits that can't be saved in `tests/gui/test_decisions`.
+between two files and interruptions in `test_trainer_failures`, unreadable chunks in `test_trainer_storage`, newer
+versions in `test_migrations`, and edits that can't be saved in `tests/gui/test_decisions`.
 """
 
 from __future__ import annotations

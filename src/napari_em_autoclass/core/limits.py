@@ -91,15 +91,15 @@ def parsed_json(text: str, *, takes_nan: bool = False) -> Any:
 def lines_of(path: Path, most_bytes: int = MAX_LOG_BYTES) -> Iterator[str]:
     """Yield the lines of a text file, as far as it is not too long; lines that are too long are passed over.
 
-    Raises
-    ------
-    OSError
-        If it can't be read.
-
     Yields
     ------
     str
         Without its end; what is not UTF-8 is replaced.
+
+    Raises
+    ------
+    OSError
+        If it can't be read.
     """
     with path.open("rb") as file:
         while most_bytes > 0 and (line := file.readline(min(_MAX_LINE_BYTES, most_bytes))):

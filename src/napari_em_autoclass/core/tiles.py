@@ -177,8 +177,9 @@ def sample_places(
     Parameters
     ----------
     boxes : the regions
-    n, settings, rng : how many, of which size, and what decides
+    n, settings : how many, of which size
     margin : sections needed on either side of a middle one; one number, or one for each region
+    rng : what decides
     left_out : sections that may not stand in the middle; for all regions, or for each
     """
     margins = [margin] * len(boxes) if isinstance(margin, int) else margin
