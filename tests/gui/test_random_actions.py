@@ -45,8 +45,10 @@ class Errors(logging.Handler):
         self.found: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
+        text = f"{record.name}: {self.format(record)}"
         if not (record.exc_info and isinstance(record.exc_info[1], InputError)):
-            self.found.append(f"{record.name}: {self.format(record)}")
+            self.found.append(text)
+        record.exc_info = None  # pytest keeps records, and their tracebacks would keep docks
 
 
 @pytest.fixture
@@ -160,10 +162,13 @@ class Game:
         self.qtbot.waitUntil(lambda: all(run.closed or not run.begun for run in self.runs), timeout=10_000)
         pool = QThreadPool.globalInstance()
         self.qtbot.waitUntil(lambda: pool.activeThreadCount() == 0, timeout=10_000)
-        for _ in range(3):
-            self.qtbot.wait(5)
-            gc.collect()
-        assert [ref() for ref in docks if ref() is not None] == []
+        self.qtbot.waitUntil(lambda: none_left(docks), timeout=5000)
+
+
+def none_left(docks: list[Any]) -> None:
+    gc.collect()
+    left = [ref() for ref in docks if ref() is not None]
+    assert left == [], [type(holder) for holder in gc.get_referrers(*left)]
 
 
 def none_of(works: list[list[str]]) -> None:
