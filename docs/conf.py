@@ -7,7 +7,7 @@ author = copyright = "The napari-em-autoclass developers"
 release = __version__
 
 extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "images/walk/short.md"]
 html_theme = "alabaster"
 html_theme_options = {
     "description": "Classes from an unlabelled EM stack",

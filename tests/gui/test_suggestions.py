@@ -99,10 +99,13 @@ def test_moving_the_slider_shows_merges_without_deciding_them(
     assert not row.apply_button.isEnabled()
 
 
-def test_apply_is_one_decision_and_the_slider_begins_anew(qtbot: Any, row: Suggestions, decisions: Decisions) -> None:
+def test_apply_is_one_decision_and_the_slider_begins_anew(
+    qtbot: Any, row: Suggestions, decisions: Decisions, session: Session
+) -> None:
     slide(qtbot, row, 5)
     slide(qtbot, row, 3)
-    qtbot.mouseClick(row.apply_button, Qt.MouseButton.LeftButton)
+    with qtbot.waitSignal(session.said, check_params_cb=lambda words, _: words.startswith("Merged into 3 rows")):
+        qtbot.mouseClick(row.apply_button, Qt.MouseButton.LeftButton)
     assert decisions.class_map.rows() == (1, 3, 5)
     assert not decisions.is_previewing
     assert not row.slider.isEnabled()  # three groups are the fewest

@@ -154,6 +154,7 @@ class Suggestions(QWidget):
         shown = self._decisions.shown
         if shown is not None:
             self._decisions.do(shown)
+            self._session.said.emit(f"Merged into {len(shown.rows())} rows; one Undo takes it back.", False)
 
     def _begin(self) -> None:
         run_dir, volume = self._session.run_dir, self._session.volume
