@@ -139,8 +139,8 @@ def test_a_task_does_not_wait_for_trainings_however_few_cores_there_are(qtbot: A
     last = TaskWorker(lambda report: "done")
     with qtbot.waitSignal(last.returned, timeout=5000):
         last.start()
-    may_end.set()
     with qtbot.waitSignals([worker.finished for worker in (*trainings, *tasks)], timeout=5000):
+        may_end.set()
         for worker in trainings:
             worker.quit()
     qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=5000)
