@@ -71,27 +71,9 @@ def phantom() -> Phantom:
 @pytest.fixture
 def fast_settings() -> RunSettings:
     """Give the default recipe, made so small that a step takes milliseconds: 4 classes, 3 steps, tiny tiles."""
-    from napari_em_autoclass.core.run_settings import apply_setting, load_recipe, recipe_names
+    from tiny_run import tiny_settings
 
-    settings = load_recipe(recipe_names()[0])
-    for change in (
-        "n_classes=4",
-        "device=cpu",
-        "training.steps=3",
-        "training.tiles_per_step=2",
-        "training.pixels_per_tile=256",
-        "tiles.size_px=32",
-        "tiles.region_px=32",
-        "tiles.n_regions=2",
-        "classifier.width=4",
-        "classifier.depth=2",
-        "classifier.n_features=8",
-        "classifier.n_textons=8",
-        "classifier.filter_scales_nm=[8.0, 16.0]",
-        "predictor.width=4",
-    ):
-        settings = apply_setting(settings, change)
-    return settings
+    return tiny_settings(threads=None)
 
 
 @pytest.fixture(scope="session")

@@ -26,13 +26,12 @@ K = 4
 STEPS = 3
 
 
-def tiny_settings(*changes: str) -> RunSettings:
+def tiny_settings(*changes: str, threads: int | None = 1) -> RunSettings:
     settings = load_recipe("neighbour-forecast")
     small = (
         f"n_classes={K}",
         "device=cpu",
         f"training.steps={STEPS}",
-        "training.threads=1",
         "training.tiles_per_step=2",
         "training.pixels_per_tile=256",
         "tiles.size_px=32",
@@ -45,7 +44,8 @@ def tiny_settings(*changes: str) -> RunSettings:
         "classifier.filter_scales_nm=[8.0, 16.0]",
         "predictor.width=4",
     )
-    for change in (*small, *changes):
+    own = (f"training.threads={threads}",) if threads is not None else ()
+    for change in (*small, *own, *changes):
         settings = apply_setting(settings, change)
     return settings
 

@@ -138,9 +138,7 @@ class ClassEdits(QObject):
     def close_down(self) -> None:
         """Look for nothing any more."""
         if self._worker is not None:
-            self._worker.returned.disconnect()
-            self._worker.errored.disconnect()
-            self._worker.quit()
+            self._worker.drop()
             self._worker = None
 
     def _on_found(self, found: FoundParts | None) -> None:

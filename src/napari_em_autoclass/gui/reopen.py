@@ -107,9 +107,7 @@ class Reopener(QObject):
 
     def _drop_worker(self) -> None:
         if self._worker is not None:
-            self._worker.returned.disconnect()
-            self._worker.errored.disconnect()
-            self._worker.quit()
+            self._worker.drop()
             self._worker = None
 
     def _on_errored(self, error: Exception) -> None:

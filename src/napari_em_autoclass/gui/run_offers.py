@@ -62,9 +62,7 @@ class RunOffers(QWidget):
     def close_down(self) -> None:
         """Offer nothing any more."""
         if self._worker is not None:
-            self._worker.returned.disconnect()
-            self._worker.errored.disconnect()
-            self._worker.quit()
+            self._worker.drop()
             self._worker = None
 
     def _connect(self) -> None:

@@ -50,9 +50,7 @@ class SampleMaker(QObject):
     def close_down(self) -> None:
         """Add nothing later."""
         if self._worker is not None:
-            self._worker.returned.disconnect()
-            self._worker.errored.disconnect()
-            self._worker.quit()
+            self._worker.drop()
             self._worker = None
 
     def _on_made(self, volume: Volume | None) -> None:

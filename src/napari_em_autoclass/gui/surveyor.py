@@ -154,6 +154,4 @@ class Surveyor(QObject):
 
 def _drop(worker: TaskWorker | None) -> None:
     if worker is not None:
-        worker.returned.disconnect()
-        worker.errored.disconnect()
-        worker.quit()
+        worker.drop()
