@@ -8,11 +8,13 @@ release = __version__
 
 extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build", "images/walk/short.md"]
-html_theme = "alabaster"
+html_theme = "napari_sphinx_theme"
+html_title = "napari-em-autoclass"
+html_show_sourcelink = False
 html_theme_options = {
-    "description": "Classes from an unlabelled EM stack",
-    "fixed_sidebar": True,
-    "page_width": "1080px",
+    "navbar_end": ["theme-switcher"],
+    "footer_start": [],  # it would lead to napari's own chat and repository
+    "show_prev_next": True,
 }
 
 myst_heading_anchors = 3
