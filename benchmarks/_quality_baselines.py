@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
     Maker = Callable[[NDArray[np.float32], NDArray[Any], int], NDArray[np.uint8]]
 
-__all__ = ["BASELINES", "SUPERVISED"]
+__all__ = ["BASELINES", "SUPERVISED", "WORKING_PIXEL_NM", "binned"]
 
-_WORKING_PIXEL_NM = 8.0
+WORKING_PIXEL_NM = 8.0
 
 
 def main() -> None:
     """Write the class map on the full voxel grid."""
     name, stack, label_path, n_classes, out = sys.argv[1:]
     volume, truth = open_volume(stack), open_volume(label_path)
-    fy, fx = bin_factors(volume.voxel_size_nm, _WORKING_PIXEL_NM)
-    raw = _binned(np.asarray(volume.data[:, :, :]).astype(np.float32), fy, fx)
+    fy, fx = bin_factors(volume.voxel_size_nm, WORKING_PIXEL_NM)
+    raw = binned(np.asarray(volume.data[:, :, :]).astype(np.float32), fy, fx)
     raw = (raw - raw.mean((1, 2), keepdims=True)) / raw.std((1, 2), keepdims=True)
     labels = np.asarray(truth.data[:, :, :])[:, fy // 2 :: fy, fx // 2 :: fx][:, : raw.shape[1], : raw.shape[2]]
     found = BASELINES[name](raw, labels, int(n_classes)).repeat(fy, axis=1).repeat(fx, axis=2)
@@ -46,7 +46,8 @@ def main() -> None:
     np.savez_compressed(out, classes=np.pad(found, rest, mode="edge"))
 
 
-def _binned(raw: NDArray[np.float32], fy: int, fx: int) -> NDArray[np.float32]:
+def binned(raw: NDArray[np.float32], fy: int, fx: int) -> NDArray[np.float32]:
+    """Return means over `fy` x `fx` pixels; rows and columns left over are cut off."""
     depth, height, width = raw.shape[0], raw.shape[1] // fy, raw.shape[2] // fx
     return np.asarray(raw[:, : height * fy, : width * fx].reshape(depth, height, fy, width, fx).mean((2, 4)))
 

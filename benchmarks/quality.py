@@ -19,31 +19,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
-from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+from _commands import JobFailed, run_command, scored, stack_and_labels, trained_map, version
 from _quality_baselines import BASELINES, SUPERVISED
 from _quality_report import print_report, write_page
 
-from napari_em_autoclass import __version__
-
 Row = dict[str, Any]
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 _BASELINE_SCRIPT = Path(__file__).with_name("_quality_baselines.py")
 _GROUPS = 5
 # A map made with labels holds the truth of the first half, so that only figures of the second half tell anything.
 _SUPERVISED_FIGURES = ("merged_miou", "iou", "rare_iou")
-
-
-class JobFailed(Exception):
-    """A command ended with an error, whose last words are the message."""
 
 
 def main() -> int:
@@ -114,13 +104,13 @@ def _work(args: argparse.Namespace) -> int:
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
         for stack in args.stacks:
-            data = _data(stack, Path(folder))
+            data = stack_and_labels(stack, Path(folder))
             for key in jobs(args, stack):
                 # Read anew each time: another process may fill the same file.
                 if any(all(row.get(name) == value for name, value in key.items()) for row in read_rows(args.out)):
                     continue
                 try:
-                    row = {**key, **_measured(key, data), "version": _version(), "cpus": os.cpu_count()}
+                    row = {**key, **_measured(key, data), "version": version(), "cpus": os.cpu_count()}
                 except JobFailed as error:
                     failed += 1
                     print(f"failed: {json.dumps(key)}: {error}", file=sys.stderr, flush=True)
@@ -130,116 +120,25 @@ def _work(args: argparse.Namespace) -> int:
     return failed
 
 
-def _data(stack: str, folder: Path) -> tuple[Path, Path]:
-    """Return the paths of a stack and of its labels."""
-    if stack.startswith("phantom-"):
-        path = folder / f"{stack}.ome.tif"
-        if not path.exists():
-            _run(_cli("phantom", path, "--mode", stack.removeprefix("phantom-")))
-        return path, folder / f"{stack}_labels.ome.tif"
-    path = DATA / f"{stack}.ome.tif" if (DATA / f"{stack}.ome.tif").exists() else Path(stack)
-    stem = path.name.split(".")[0]
-    labels = sorted(path.parent.glob(f"{stem}_labels.*"))
-    if not path.exists() or not labels:
-        raise SystemExit(f"{stack}: no such stack, or no {stem}_labels.* beside it")
-    return path, labels[0]
-
-
 def _measured(key: Row, data: tuple[Path, Path]) -> Row:
     volume, labels = data
     name = key["recipe"].removeprefix("baseline ")
     with tempfile.TemporaryDirectory() as folder:
         if name == key["recipe"]:
             out = Path(folder) / "classes.ome.zarr"
-            costs = _trained(key, volume, out)
+            costs = trained_map(key, volume, out)
             if costs["collapsed"]:
                 return costs
         else:
             out = Path(folder) / "classes.npz"
             words = [str(_BASELINE_SCRIPT), name, volume, labels, key.get("classes", 0), out]
-            done = _run([sys.executable, *map(str, words)])
+            done = run_command([sys.executable, *map(str, words)])
             costs = {"seconds": round(done.seconds, 1), "peak_mb": round(done.peak_mb)}
         if name in SUPERVISED:
-            figures = _scored(out, labels)
+            figures = scored(out, labels)
             return {**{figure: figures[figure] for figure in _SUPERVISED_FIGURES}, **costs}
         groups = ["--volume", volume, "--groups", _GROUPS]
-        return {**_scored(out, labels, *groups), "label_free": _scored(out, "--volume", volume), **costs}
-
-
-def _scored(*words: object) -> Row:
-    return dict(json.loads(_run(_cli("score", *words, "--json")).printed))
-
-
-def _trained(key: Row, volume: Path, out: Path) -> Row:
-    """Train and, unless the run collapsed, write the class map; return what it took."""
-    run = out.with_name("run")
-    wishes = ["--recipe", key["recipe"], "--classes", key["classes"], "--seed", key["seed"], "--json"]
-    wishes += [] if key["recipe"] == "filters" else ["--seconds", key["budget_s"]]
-    wishes += [word for assignment in key["set"] for word in ("--set", assignment)]
-    trained = _run(_cli("train", volume, "--out", run, *wishes), awaited='"SnapshotTaken"', excused='"collapsed"')
-    events = [json.loads(line) for line in trained.printed.splitlines()]
-    collapsed = events[-1].get("reason") == "collapsed"
-    peaks_mb = (
-        [trained.peak_mb] if collapsed else [trained.peak_mb, _run(_cli("predict", run, volume, "--out", out)).peak_mb]
-    )
-    return {
-        "collapsed": collapsed,
-        "first_map_s": None if trained.awaited_s is None else round(trained.awaited_s, 2),
-        "seconds": round(trained.seconds, 1),
-        "steps": sum(event["event"] == "StepDone" for event in events),
-        "peak_mb": round(max(peaks_mb)),
-    }
-
-
-@cache
-def _version() -> str:
-    """Return the commit; an installation that can be edited keeps the version of the day it was made."""
-    command = ["git", "describe", "--tags", "--always", "--dirty"]
-    told = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-    return told.stdout.strip() or __version__
-
-
-# --- commands --------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command printed, what it took, and the seconds to the line that was awaited."""
-
-    printed: str
-    seconds: float
-    peak_mb: float
-    awaited_s: float | None
-
-
-def _cli(*words: object) -> list[str]:
-    return [sys.executable, "-m", "napari_em_autoclass", *map(str, words)]
-
-
-def _run(command: list[str], *, awaited: str = "\n\n", excused: str = "\n\n") -> Done:
-    """Run a command, noting when it prints a line with `awaited`; an error is no failure after a line with `excused`.
-
-    Raises
-    ------
-    JobFailed
-        If it ends with an error.
-    """
-    start, awaited_s, lines = time.perf_counter(), None, list[str]()
-    with tempfile.TemporaryFile("w+") as complaint:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=complaint, text=True)
-        assert process.stdout is not None
-        with process.stdout as printed:
-            for line in printed:
-                if awaited_s is None and awaited in line:
-                    awaited_s = time.perf_counter() - start
-                lines.append(line)
-        # wait4 and not wait: it tells the peak memory of this child alone.
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode and excused not in "".join(lines[-1:]):
-            complaint.seek(0)
-            raise JobFailed((complaint.read().strip() or "".join(lines[-1:]).strip())[-500:])
-    return Done("".join(lines), time.perf_counter() - start, usage.ru_maxrss / 1024, awaited_s)
+        return {**scored(out, labels, *groups), "label_free": scored(out, "--volume", volume), **costs}
 
 
 if __name__ == "__main__":
