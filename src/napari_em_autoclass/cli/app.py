@@ -16,7 +16,6 @@ from typing import Annotated
 
 import typer
 
-from napari_em_autoclass import __version__
 from napari_em_autoclass.cli.asem import asem
 from napari_em_autoclass.cli.classes import classes
 from napari_em_autoclass.cli.compare import compare
@@ -104,6 +103,8 @@ def _program(
 
 def _run(arguments: list[str]) -> int:
     if arguments == ["--version"]:
+        from napari_em_autoclass import __version__
+
         typer.echo(f"{PROGRAM} {__version__}")
         return 0
     command = typer.main.get_command(app)

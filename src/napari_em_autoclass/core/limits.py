@@ -12,8 +12,6 @@ import re
 import zipfile
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -148,6 +146,8 @@ def arrays_of(path: Path, names: tuple[str, ...], most_bytes: int = _MAX_ARRAY_B
 
 
 def _array(file: Any, n_bytes: int) -> NDArray[Any]:
+    import numpy as np  # noqa: PLC0415  the command line reads JSON long before it needs an array
+
     version = np.lib.format.read_magic(file)
     read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     shape, in_columns, dtype = read_header[version](file, max_header_size=_MAX_HEADER_BYTES)
