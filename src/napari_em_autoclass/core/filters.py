@@ -48,6 +48,10 @@ class FilterBank(nn.Module):
                 f"a filter scale of {max(sigmas_px):g} working pixels is too large: {_MAX_SIGMA_PX} at most"
             )
         self.sigmas_px = tuple(float(sigma) for sigma in sigmas_px)
+        # Buffers, so that they are where the bank is: made anew in `forward`, a traced bank would keep them on the device
+        # that it was traced on.
+        for i, sigma in enumerate(self.sigmas_px):
+            self.register_buffer(f"kernel_{i}", _gaussian(sigma), persistent=False)
 
     @property
     def n_channels(self) -> int:
@@ -61,12 +65,16 @@ class FilterBank(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return responses (N, C, H, W) of `image` (N, 1, H, W), float32; edges are mirrored."""
-        channels = [channel for sigma in self.sigmas_px for channel in _responses(image, sigma)]
+        kernels = [self.get_buffer(f"kernel_{i}") for i in range(len(self.sigmas_px))]
+        channels = [
+            channel
+            for sigma, kernel in zip(self.sigmas_px, kernels, strict=True)
+            for channel in _responses(_blurred_by(image, kernel), sigma)
+        ]
         return torch.cat(channels, dim=1)  # (N, C, H, W)
 
 
-def _responses(image: Tensor, sigma: float) -> tuple[Tensor, ...]:
-    smooth = blurred(image, sigma)
+def _responses(smooth: Tensor, sigma: float) -> tuple[Tensor, ...]:
     dy, dx = _differences(smooth)
     dyy, dyx = _differences(dy)
     dxx = _differences(dx)[1]
@@ -84,10 +92,18 @@ def _differences(image: Tensor) -> tuple[Tensor, Tensor]:
 
 def blurred(image: Tensor, sigma: float) -> Tensor:
     """Return `image` (N, 1, H, W) blurred by a Gaussian of `sigma` pixels, edges mirrored."""
+    return _blurred_by(image, _gaussian(sigma, image.device))
+
+
+def _gaussian(sigma: float, device: torch.device | None = None) -> Tensor:
     radius = math.ceil(_TRUNCATE * sigma)
-    offsets = torch.arange(-radius, radius + 1, dtype=torch.float32, device=image.device)
+    offsets = torch.arange(-radius, radius + 1, dtype=torch.float32, device=device)
     kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
-    kernel = (kernel / kernel.sum()).to(image.dtype)
+    return kernel / kernel.sum()
+
+
+def _blurred_by(image: Tensor, kernel: Tensor) -> Tensor:
+    kernel, radius = kernel.to(image.dtype), len(kernel) // 2
     height, width = image.shape[-2:]
     # torch mirrors less than the image's own width only; tiny sections repeat their edge instead.
     mode = "reflect" if radius < min(height, width) else "replicate"

@@ -9,7 +9,7 @@ contrast setting of the microscope.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from pydantic import Field, PositiveFloat
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
     from napari_em_autoclass.core.volume import Volume
 
-__all__ = ["Normalisation", "NormalisationSettings", "fit_normalisation"]
+__all__ = ["GRID", "LIMIT", "Normalisation", "NormalisationSettings", "fit_normalisation"]
 
 # Grid of the normalised values: float copies of integer data differ in the last bits, and must give the same tiles.
-_GRID = 4096.0
+GRID: Final = 4096.0
 # Beyond this many spreads a value is dirt or a fold; it must not dominate a filter response.
-_LIMIT = 6.0
+LIMIT: Final = 6.0
 # Above this a volume is looked at along its chunks, and only so much of it is read: it must be ready within seconds.
 _LARGE_BYTES = 2**30
 _READ_BYTES = 128 * 2**20
@@ -76,8 +76,8 @@ class Normalisation(Settings):
             raise InputError(
                 f"sections {z0} to {stop - 1} hold NaN or infinite values; replace them (e.g. by 0) and try again"
             )
-        np.clip(scaled, -_LIMIT, _LIMIT, out=scaled)
-        return (np.rint(scaled * _GRID) / _GRID).astype(np.float32)
+        np.clip(scaled, -LIMIT, LIMIT, out=scaled)
+        return (np.rint(scaled * GRID) / GRID).astype(np.float32)
 
 
 def fit_normalisation(

@@ -58,10 +58,10 @@ class ViT(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return features (N, D, H, W) of normalised sections (N, 1, H, W)."""
-        tokens = self.patches(image).movedim(1, -1)  # (N, H/8, W/8, C)
+        tokens = self.patches(image).movedim(1, 3)  # (N, H/8, W/8, C)
         for layer in self.layers:
             tokens = layer(tokens)
-        fine = self.pixels(self.norm(tokens).movedim(-1, 1))  # (N, D, H, W)
+        fine = self.pixels(self.norm(tokens).movedim(3, 1))  # (N, D, H, W)
         return torch.as_tensor(self.last(torch.cat([fine, image.to(fine.dtype)], dim=1)))
 
 
@@ -81,14 +81,14 @@ class _Layer(nn.Module):
 
     def _attend(self, qkv: Tensor) -> Tensor:
         n, h, w, _ = qkv.shape
-        query, key, value = qkv.movedim(-1, 1).chunk(3, dim=1)  # (N, C, h, w) each
+        query, key, value = qkv.movedim(3, 1).chunk(3, dim=1)  # (N, C, h, w) each
         # (N, heads, channels, places, h * w): every token beside those around it.
         key, value = (_around(maps).reshape(n, self.n_heads, _HEAD, -1, h * w) for maps in (key, value))
         scores = (query.reshape(n, self.n_heads, _HEAD, 1, h * w) * key).sum(dim=2) / _HEAD**0.5
         is_outside = _around(torch.ones_like(qkv[:1, None, :, :, 0])).reshape(1, 1, -1, h * w) == 0
         shares = (scores + self.place[None, :, :, None]).masked_fill(is_outside, -torch.inf).softmax(dim=2)
         joined = (shares[:, :, None] * value).sum(dim=3)  # (N, heads, channels, h * w)
-        return torch.as_tensor(joined.reshape(n, -1, h, w).movedim(1, -1))
+        return torch.as_tensor(joined.reshape(n, -1, h, w).movedim(1, 3))
 
 
 def _around(maps: Tensor) -> Tensor:
