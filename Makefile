@@ -5,7 +5,8 @@
 BIN := .venv/bin
 ON_DISPLAY := scripts/xvfb.sh
 # One thread each: processes that all use all cores wait for each other most of the time.
-PYTEST := OMP_NUM_THREADS=1 $(ON_DISPLAY) $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup
+# No restart: after a crash xdist 3.8 waits for ever under loadgroup; so it ends, and says which test it was.
+PYTEST := OMP_NUM_THREADS=1 $(ON_DISPLAY) $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --max-worker-restart 0
 VOLUME ?=
 ARGS ?=
 
