@@ -166,7 +166,7 @@ def test_requirements_pin_nothing_and_bring_no_qt() -> None:
 def test_what_is_imported_is_required_and_what_is_required_is_imported() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    asked_for = [*project["dependencies"], *extras["vit"], *extras["remote"]]
+    asked_for = [*project["dependencies"], *extras["vit"], *extras["remote"], *extras["neuroglancer"]]
     required = {re.split(r"[\[>]", requirement)[0].lower() for requirement in asked_for}
     named = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image"}
     trees = (ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for path in MODULES)

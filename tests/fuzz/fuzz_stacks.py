@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import h5py
 import mrcfile
 import numpy as np
 import tifffile
 import zarr
+from foreign import SHARDING, write_n5, write_precomputed
 from PIL import Image
 
 from napari_em_autoclass.core.errors import MissingVoxelSize
@@ -25,11 +26,14 @@ __all__ = [
         "hdf5",
         "images",
         "mrc",
+        "n5",
         "npy",
         "ome_tiff",
         "open_stack",
         "packed_tiff",
+        "precomputed",
         "sharded",
+        "sharded_precomputed",
         "tiff",
         "zarr_store",
     ),
@@ -129,3 +133,29 @@ def sharded(folder: Path) -> Path:
     )
     array[:] = STACK
     return folder / "a.zarr" / "c" / "0" / "0" / "0"
+
+
+def precomputed(name: str, **scale: Any) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        sizes = ((30.0, 8.0, 8.0), (30.0, 16.0, 16.0))
+        at = write_precomputed(folder / "em", [STACK, STACK[:, ::2, ::2]], sizes, **scale)
+        return at / name
+
+    return make
+
+
+def sharded_precomputed(name: str) -> Callable[[Path], Path]:
+    return precomputed(name, sharding=SHARDING)
+
+
+def n5(name: str) -> Callable[[Path], Path]:
+    def make(folder: Path) -> Path:
+        for level, data in enumerate((STACK, STACK[:, ::2, ::2])):
+            resolution = {"dimensions": [8, 8, 30], "unit": "nm"}
+            told = {"pixelResolution": resolution, "downsamplingFactors": [2**level, 2**level, 1]}
+            write_n5(folder / "a.n5" / f"s{level}", data, told)
+        listed = {"axes": ["x", "y", "z"], "multiscales": [{"datasets": [{"path": "s0"}, {"path": "s1"}]}]}
+        (folder / "a.n5" / "attributes.json").write_text(json.dumps(listed))
+        return folder / "a.n5" / name
+
+    return make

@@ -12,7 +12,22 @@ from typing import Any, Final
 
 import numpy as np
 import zarr
-from fuzz_stacks import STACK, hdf5, images, mrc, npy, ome_tiff, open_stack, packed_tiff, sharded, tiff, zarr_store
+from fuzz_stacks import (
+    STACK,
+    hdf5,
+    images,
+    mrc,
+    n5,
+    npy,
+    ome_tiff,
+    open_stack,
+    packed_tiff,
+    precomputed,
+    sharded,
+    sharded_precomputed,
+    tiff,
+    zarr_store,
+)
 from mutations import damaged_bytes, damaged_json
 from safetensors.numpy import save
 
@@ -199,6 +214,15 @@ TARGETS: Final = {
     "zarr chunk": _stack(zarr_store(3, "0/c/0/0/0"), name="a.zarr"),
     "zarr 2 chunk": _stack(zarr_store(2, "0/0.0.0"), name="a.zarr"),
     "zarr shard": _stack(sharded, name="a.zarr"),
+    "precomputed": _stack(precomputed("info"), damaged_json, "em"),
+    "precomputed chunk": _stack(precomputed("8_8_30/5-17_6-16_7-9"), name="em"),
+    "precomputed png": _stack(precomputed("8_8_30/5-17_6-16_7-9", encoding="png"), name="em"),
+    "precomputed jpeg": _stack(precomputed("8_8_30/5-17_6-16_7-9", encoding="jpeg"), name="em"),
+    "precomputed shards": _stack(sharded_precomputed("info"), damaged_json, "em"),
+    "precomputed shard": _stack(sharded_precomputed("8_8_30/0.shard"), name="em"),
+    "n5": _stack(n5("attributes.json"), damaged_json, "a.n5"),
+    "n5 array": _stack(n5("s0/attributes.json"), damaged_json, "a.n5"),
+    "n5 chunk": _stack(n5("s0/0/0/0"), name="a.n5"),
     "run.json": Target(_run_file("run.json"), _use_run, damaged_json),
     "classes.json": Target(_run_file("classes.json"), _use_classes, damaged_json),
     "weights": Target(_run_file("weights.safetensors"), _use_weights, _damaged_header),

@@ -167,7 +167,18 @@ def test_xml_that_swells_does_not(tmp_path: Path) -> None:
     assert open_volume(tmp_path / "a.ome.tif", voxel_size_nm=SIZE_NM).shape_zyx == STACK.shape
 
 
-@pytest.mark.parametrize("source", ["http://127.0.0.1:9/a.zarr", "s3://bucket/a.zarr", "\\\\server\\a", "//server/a"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "http://127.0.0.1:9/a.zarr",
+        "s3://bucket/a.zarr",
+        "\\\\server\\a",
+        "//server/a",
+        "precomputed://http://127.0.0.1:9/a",
+        "n5://precomputed://gs://bucket/a",
+        "precomputed:////server/a",
+    ],
+)
 def test_nothing_is_fetched_because_a_run_names_it(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_em_autoclass.io.run_source.open_volume", lambda *_, **__: pytest.fail("asked for"))
     record = RunFolder.open(FROZEN).volume.replace(source=source)

@@ -65,13 +65,15 @@ class FolderServer:
                 low, high = part.groups()
                 start = len(content) - int(high) if not low else int(low)
                 stop = int(high) + 1 if low and high else len(content)
-                self._answer(206, content[start:stop])
+                self._answer(206, content[start:stop], f"bytes {start}-{stop - 1}/{len(content)}")
 
             do_HEAD = do_GET
 
-            def _answer(self, status: int, content: bytes) -> None:
+            def _answer(self, status: int, content: bytes, part: str = "") -> None:
                 try:
                     self.send_response(status)
+                    if part:
+                        self.send_header("Content-Range", part)
                     self.send_header("Content-Length", str(len(content)))
                     self.end_headers()
                     if self.command == "GET":

@@ -34,7 +34,10 @@ __all__ = [
     "parse_ids",
 ]
 
-_FORMATS = "TIFF, OME-TIFF, folder of sections, Zarr, OME-Zarr, HDF5, MRC or NumPy; or the address of a Zarr store"
+_FORMATS = (
+    "TIFF, OME-TIFF, folder of sections, Zarr, OME-Zarr, Neuroglancer precomputed, N5, HDF5, MRC or NumPy; or the "
+    "address of Zarr, precomputed or N5"
+)
 VolumeArgument = Annotated[str, typer.Argument(metavar="VOLUME", help=f"The EM stack: {_FORMATS}.")]
 VolumesArgument = Annotated[
     list[str], typer.Argument(metavar="VOLUME...", help=f"The EM stack, or several of the same tissue: {_FORMATS}.")

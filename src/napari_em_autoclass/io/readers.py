@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.io import hdf5, mrc, npy, section_folder, tiff, zarr_store
-from napari_em_autoclass.io.remote import Place, RemotePath, is_url, place_of
+from napari_em_autoclass.io import hdf5, mrc, n5, npy, precomputed, section_folder, tiff, zarr_store
+from napari_em_autoclass.io.remote import Place, RemotePath, is_url, named_format, place_of
 from napari_em_autoclass.io.request import LevelFit, ReadRequest
 from napari_em_autoclass.io.section_folder import is_image
 
@@ -36,8 +36,18 @@ class Reader(Protocol):
         """Return the lazy volume."""
 
 
-# The first that is in charge reads. Zarr stores are folders, so they come before the folder of sections.
-READERS: tuple[Reader, ...] = (tiff, zarr_store, section_folder, hdf5, mrc, npy)
+class _ReaderElsewhere(Protocol):
+    """A reader that takes addresses too."""
+
+    def can_read(self, path: Place) -> bool: ...
+
+    def read(self, path: Place, request: ReadRequest) -> Volume: ...
+
+
+# The first that is in charge reads. Some formats are folders, so they come before the folder of sections.
+READERS: tuple[Reader, ...] = (tiff, zarr_store, precomputed, n5, section_folder, hdf5, mrc, npy)
+# What can be read over the network, by the name that may stand before an address.
+_ELSEWHERE: dict[str, _ReaderElsewhere] = {"zarr": zarr_store, "precomputed": precomputed, "n5": n5}
 
 
 def open_volume(
@@ -53,13 +63,14 @@ def open_volume(
 
     Parameters
     ----------
-    path : a file or folder of any supported format, or the address of a Zarr store (``s3://``, ``gs://``,
-        ``https://``); an array inside may be appended, as ``file.h5:/group/data`` or ``store.zarr/group/data``
+    path : a file or folder of any supported format, or the address of a Zarr store, a precomputed volume or N5
+        (``s3://``, ``gs://``, ``https://``; the format may stand before it, as ``precomputed://https://…``); an array
+        inside may be appended, as ``file.h5:/group/data`` or ``store.zarr/group/data``
     dataset : an array inside HDF5 or Zarr, or the index of a TIFF series; None takes the only stack there is
     level : of a pyramid; None is that which fits `fit`, or 0, the finest
     axes : what each axis of the array is, e.g. ``"ZYX"``, ``"XYZ"`` or ``"C[0]ZYX"``; None asks the file
     voxel_size_nm : (z, y, x) in nm; stands above what the file says
-    fit : what the level of an OME-Zarr image is wanted for, see `levels.fitting_level`
+    fit : what the level of a pyramid is wanted for, see `levels.fitting_level`
 
     Raises
     ------
@@ -68,9 +79,9 @@ def open_volume(
     MissingVoxelSize
         If no voxel size is given and the file tells none.
     """
-    text = os.fspath(path)
+    named, text = named_format(os.fspath(path))
     if is_url(text):
-        return _open_remote(text, ReadRequest(dataset, level, axes, voxel_size_nm, fit))
+        return _open_remote(named, text, ReadRequest(dataset, level, axes, voxel_size_nm, fit))
     try:
         at, inside = _split(text)
     except OSError as error:
@@ -89,7 +100,7 @@ def open_volume(
     raise InputError(f"{at}: unknown format; supported are {formats}")
 
 
-def _open_remote(url: str, request: ReadRequest) -> Volume:
+def _open_remote(named: str, url: str, request: ReadRequest) -> Volume:
     place = place_of(url)
     if not isinstance(place, RemotePath):
         return open_volume(
@@ -101,28 +112,43 @@ def _open_remote(url: str, request: ReadRequest) -> Volume:
             fit=request.fit,
         )
     if any(place.suffix.lower() == suffix for suffix in (".tif", ".tiff", ".h5", ".hdf5", ".mrc", ".npy")):
-        raise InputError(f"{url}: only Zarr and OME-Zarr can be read over the network; download the file")
-    return _guarded(partial(zarr_store.read, place, request), place)
+        raise InputError(
+            f"{url}: only Zarr, OME-Zarr, precomputed volumes and N5 can be read over the network; download the file"
+        )
+    return _guarded(lambda: _reader_elsewhere(named, place).read(place, request), place)
+
+
+def _reader_elsewhere(named: str, place: RemotePath) -> _ReaderElsewhere:
+    """Return the module that reads what is at an address; that of Zarr where nothing tells, for its messages."""
+    if named in _ELSEWHERE:
+        return _ELSEWHERE[named]
+    is_zarr_by_name = ".zarr/" in f"{place}/"
+    if is_zarr_by_name or zarr_store.is_zarr(place):
+        return zarr_store
+    return next((reader for reader in _ELSEWHERE.values() if reader.can_read(place)), zarr_store)
 
 
 def list_stacks(path: str | os.PathLike[str]) -> dict[str, tuple[int, ...]]:
-    """Return the shape of each stack in an HDF5 file or Zarr store by its path inside, for a picker; else nothing.
+    """Return the shape of each stack in HDF5, Zarr or N5 by its path inside, for a picker; else nothing.
 
-    An OME-Zarr image counts as one stack, with the shape ().
+    An OME-Zarr image, or a group of levels, counts as one stack, with the shape ().
 
     Raises
     ------
     InputError
         If there is no such file, or it can't be read.
     """
-    text = os.fspath(path)
+    named, text = named_format(os.fspath(path))
     if is_url(text) and isinstance(place := place_of(text), RemotePath):
-        return _guarded(lambda: zarr_store.stack_paths(place), place)
+        is_zarr = _guarded(lambda: _reader_elsewhere(named, place) is _ELSEWHERE["zarr"], place)
+        return _guarded(lambda: zarr_store.stack_paths(place), place) if is_zarr else {}
     at, inside = _split(str(place_of(text)) if is_url(text) else text)
     if inside is None and hdf5.can_read(at):
         return _guarded(lambda: hdf5.stack_paths(at), at)
     if inside is None and zarr_store.can_read(at):
         return _guarded(lambda: zarr_store.stack_paths(at), at)
+    if inside is None and not precomputed.can_read(at) and n5.can_read(at):
+        return _guarded(lambda: n5.stack_paths(at), at)
     return {}
 
 

@@ -21,17 +21,27 @@ from napari_em_autoclass.io.remote_errors import Patience, RemoteError, final_co
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["PATIENCE", "Place", "RemotePath", "is_url", "place_of", "store_of", "way_inside"]
+__all__ = ["PATIENCE", "Place", "RemotePath", "is_url", "named_format", "place_of", "store_of", "way_inside"]
 
 PATIENCE = Patience()
 _URL = re.compile(r"(s3|gs|gcs|https?|memory|file)://", re.IGNORECASE)
+_FORMATS = re.compile(r"((precomputed|n5|zarr)://)+", re.IGNORECASE)  # as Neuroglancer writes them before an address
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "http": "aiohttp", "https": "aiohttp"}
 _FEWEST_PARTS = {"http": 1, "https": 1, "memory": 0}  # of an address, that name the server or the bucket
 
 
 def is_url(text: str) -> bool:
-    """Tell whether `text` is an address of a kind that can be read."""
-    return _URL.match(text) is not None
+    """Tell whether `text` is an address of a kind that can be read, with or without a format before it."""
+    return _URL.match(named_format(text)[1]) is not None
+
+
+def named_format(text: str) -> tuple[str, str]:
+    """Return the format that stands before a path or an address, and the rest.
+
+    That is ``"precomputed"``, ``"n5"`` or ``"zarr"``, and ``""`` where none is named.
+    """
+    found = _FORMATS.match(text)
+    return (found[2].lower(), text[found.end() :]) if found else ("", text)
 
 
 def place_of(url: str) -> Path | RemotePath:
@@ -85,7 +95,7 @@ class RemotePath:
         InputError
             If the server doesn't answer, or refuses.
         """
-        return self._fetched() is not None
+        return self.content() is not None
 
     def is_dir(self) -> bool:
         """Claim to be a folder: over the network only what is in it can be seen."""
@@ -118,7 +128,14 @@ class RemotePath:
         except (ImportError, ValueError) as error:
             raise InputError(f"{self.url}: {_missing(self.url, error)}") from error
 
-    def _fetched(self) -> bytes | None:
+    def content(self) -> bytes | None:
+        """Return what is there, None if there is nothing.
+
+        Raises
+        ------
+        InputError
+            If the server doesn't answer, or refuses.
+        """
         files, path = _file_system(self.url)
         found: bytes | None = _patiently(lambda: files.cat_file(path), self.url)
         return found

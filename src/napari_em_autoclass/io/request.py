@@ -22,7 +22,10 @@ __all__ = ["MAX_CHUNK_BYTES", "LevelFit", "ReadRequest", "build_volume", "refuse
 
 MAX_CHUNK_BYTES: Final = 4 * 2**30
 """Of a chunk or a section that is decoded as a whole."""
-_SUFFIXES = (".partial", ".tiff", ".tif", ".zarr", ".ome", ".hdf5", ".hdf", ".h5", ".mrc", ".rec", ".npy", ".npz")
+_SUFFIXES = (
+    *(".partial", ".tiff", ".tif", ".zarr", ".ome", ".hdf5", ".hdf", ".h5", ".mrc", ".rec", ".npy", ".npz"),
+    *(".n5", ".precomputed"),
+)
 
 
 @dataclass(frozen=True, slots=True)

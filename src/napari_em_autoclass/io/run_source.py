@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.volume import fingerprint
 from napari_em_autoclass.io.readers import open_volume
-from napari_em_autoclass.io.remote import is_url
+from napari_em_autoclass.io.remote import is_url, named_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +80,7 @@ def _made_again(record: VolumeRecord) -> Volume | None:
 
 def _is_elsewhere(source: str) -> bool:
     # A path that begins with two slashes is a share of a server on Windows, which is told who asks.
+    _, source = named_format(source)
     return (is_url(source) and not source.lower().startswith("file:")) or source.startswith(("\\\\", "//"))
 
 
