@@ -48,8 +48,8 @@ class FilterBank(nn.Module):
                 f"a filter scale of {max(sigmas_px):g} working pixels is too large: {_MAX_SIGMA_PX} at most"
             )
         self.sigmas_px = tuple(float(sigma) for sigma in sigmas_px)
-        # Buffers, so that they are where the bank is: made anew in `forward`, a traced bank would keep them on the device
-        # that it was traced on.
+        # Buffers, so that they are where the bank is: a trace would keep what `forward` makes on the device it was made
+        # on.
         for i, sigma in enumerate(self.sigmas_px):
             self.register_buffer(f"kernel_{i}", _gaussian(sigma), persistent=False)
 

@@ -38,4 +38,5 @@ class FilterBackbone(nn.Module):
         """Return features (N, D, H, W) of normalised sections (N, 1, H, W)."""
         with torch.no_grad():
             responses = self.norm(self.bank(image))
-        return torch.as_tensor(self.mix(responses))
+        features: Tensor = self.mix(responses)
+        return features

@@ -81,7 +81,7 @@ class ForecastClassifier(nn.Module):
 
         C is ``2 * context + 1``: the section, between those around it if the network sees any.
         """
-        learned = torch.as_tensor(self.backbone(image))
+        learned: Tensor = self.backbone(image)
         if self.bank is None:
             return learned
         with torch.no_grad():
@@ -113,7 +113,8 @@ class ForecastClassifier(nn.Module):
 
     def classify(self, features: Tensor) -> Tensor:
         """Return logits (N, K, h, w) from features (N, D, h, w)."""
-        return torch.as_tensor(self.head(self.embed(features)))
+        logits: Tensor = self.head(self.embed(features))
+        return logits
 
     def forward(self, image: Tensor) -> Tensor:
         """Return logits (N, K, H, W) of normalised sections (N, C, H, W), see `features`."""

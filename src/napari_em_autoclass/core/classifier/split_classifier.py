@@ -98,6 +98,7 @@ def embedded(base: FilterClassifier | ForecastClassifier, image: Tensor) -> tupl
     """
     if isinstance(base, ForecastClassifier):
         embedding = base.embed(base.features(image))
-        return embedding, torch.as_tensor(base.head(embedding))
+        logits: Tensor = base.head(embedding)
+        return embedding, logits
     responses = base.responses(image)
     return responses, base.classify(responses)

@@ -61,7 +61,9 @@ class UNet2d(nn.Module):
         for block in self.up:
             x = interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
             x = block(torch.cat([x, skips.pop()], dim=1))
-        return torch.as_tensor(self.last(x))
+        # Not torch.as_tensor, which a trace takes for a move to the device it was traced on; so in the others.
+        features: Tensor = self.last(x)
+        return features
 
 
 def _block(n_in: int, n_out: int) -> nn.Sequential:

@@ -62,7 +62,8 @@ class ViT(nn.Module):
         for layer in self.layers:
             tokens = layer(tokens)
         fine = self.pixels(self.norm(tokens).movedim(3, 1))  # (N, D, H, W)
-        return torch.as_tensor(self.last(torch.cat([fine, image.to(fine.dtype)], dim=1)))
+        features: Tensor = self.last(torch.cat([fine, image.to(fine.dtype)], dim=1))
+        return features
 
 
 class _Layer(nn.Module):
@@ -77,7 +78,8 @@ class _Layer(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         tokens = tokens + self.join(self._attend(self.qkv(self.norm_in(tokens))))
-        return torch.as_tensor(tokens + self.narrow(gelu(self.widen(self.norm_out(tokens)))))
+        found: Tensor = tokens + self.narrow(gelu(self.widen(self.norm_out(tokens))))
+        return found
 
     def _attend(self, qkv: Tensor) -> Tensor:
         n, h, w, _ = qkv.shape
@@ -88,7 +90,7 @@ class _Layer(nn.Module):
         is_outside = _around(torch.ones_like(qkv[:1, None, :, :, 0])).reshape(1, 1, -1, h * w) == 0
         shares = (scores + self.place[None, :, :, None]).masked_fill(is_outside, -torch.inf).softmax(dim=2)
         joined = (shares[:, :, None] * value).sum(dim=3)  # (N, heads, channels, h * w)
-        return torch.as_tensor(joined.reshape(n, -1, h, w).movedim(1, 3))
+        return joined.reshape(n, -1, h, w).movedim(1, 3)
 
 
 def _around(maps: Tensor) -> Tensor:
