@@ -174,9 +174,13 @@ def test_removing_the_dock_while_learning_ends_the_worker(
     qtbot: Any, dock: AutoclassDock, viewer: Any, runs: list[Any]
 ) -> None:
     learn(qtbot, dock)
+    qtbot.waitUntil(lambda: dock.class_panel.rows.rowCount() == 4, timeout=3000)
+    dock.class_panel.probabilities_wanted.emit(frozenset({UNCLEAR, 3}))
+    assert len(viewer.layers) == 4
     with qtbot.waitSignal(dock.destroyed, timeout=3000):
         viewer.window.remove_dock_widget(dock)
     qtbot.waitUntil(lambda: runs[0].closed, timeout=3000)
+    assert [layer.name for layer in viewer.layers] == ["tiny", "classes · tiny"]
     viewer.dims.set_current_step(0, 1)  # nobody listens any more
 
 
@@ -188,6 +192,9 @@ def test_closing_the_viewer_while_learning_ends_the_worker(
     dock = AutoclassDock(viewer, make_session(endless=True))
     viewer.window.add_dock_widget(dock, name="EM Autoclass")
     learn(qtbot, dock)
+    rows = dock.class_panel.rows
+    qtbot.waitUntil(lambda: rows.rowCount() == 4, timeout=3000)
+    dock.class_panel.probabilities_wanted.emit(frozenset({3}))
     viewer.close()
     del dock
     qtbot.waitUntil(lambda: runs[0].closed, timeout=5000)

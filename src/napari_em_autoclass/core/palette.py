@@ -23,6 +23,8 @@ __all__ = ["MAX_CLASSES", "checked_color", "default_colors"]
 #: Class ids are uint8; 0 means "not classified" and 255 stays free for "no data".
 MAX_CLASSES: Final = 254
 
+_IS_COLOR: Final = re.compile(r"#[0-9a-fA-F]{6}").fullmatch
+
 # Colours 8 to 20 are what `_farthest_colors` gives after the first seven; written out so that the colours people get
 # used to don't depend on the floating point of their machine.  A test regenerates them.
 _FIXED: Final = (
@@ -76,7 +78,7 @@ def checked_color(color: str) -> str:
     InputError
         If it is not written as ``#rrggbb``.
     """
-    if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(color)):
+    if not _IS_COLOR(str(color)):
         raise InputError(f"colour {color!r} is not #rrggbb; write e.g. {_FIXED[0]}")
     return color.lower()
 

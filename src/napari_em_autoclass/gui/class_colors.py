@@ -11,27 +11,26 @@ from napari.utils.colormaps import Colormap, DirectLabelColormap
 
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.split import Split
-from napari_em_autoclass.gui.class_look import looks_of
 
 __all__ = ["LabelsLook", "colors_of", "label_colors", "towards", "whole_classes"]
 
 
-Color = tuple[float, float, float, float]
-_CLEAR: Color = (0.0, 0.0, 0.0, 0.0)
+_CLEAR = "#00000000"
 
 
-def colors_of(class_map: ClassMap) -> dict[int, Color]:
-    """Return the colour of each id: those of a group alike, hidden and "not classified" transparent."""
-    looks = {member: look for look in looks_of(class_map).values() for member in look.members}
-    colors: dict[int, Color] = {0: _CLEAR}
-    for class_id in class_map.ids:
-        # A class that is split has no row, and no pixels either while its parts show.
-        look = looks.get(class_id)
-        color = look.color if look else class_map.color_of(class_id)
-        visible = "visible" in look.flags if look else class_map.is_visible(class_id)
-        red, green, blue = (int(color[i : i + 2], 16) / 255 for i in (1, 3, 5))
-        colors[class_id] = (red, green, blue, 1.0 if visible else 0.0)
-    return colors
+def colors_of(class_map: ClassMap) -> dict[int, str]:
+    """Return the colour of each id: those of a group alike, hidden and "not classified" transparent.
+
+    As '#rrggbb', or '#rrggbb00' for what doesn't show: napari remembers how it read a colour that is written, and
+    takes seven times as long over one in numbers.
+    """
+    own = {class_id: class_map.own(class_id)[1] for class_id in class_map.ids}
+    # A class that is split has no row, and no pixels either while its parts show.
+    colors = {i: f"{color}00" if i in class_map.hidden else color for i, color in own.items()}
+    for group in class_map.groups:
+        shown = f"{group.color}00" if class_map.hidden.issuperset(group.members) else group.color
+        colors |= dict.fromkeys(group.members, shown)
+    return {0: _CLEAR, **colors}
 
 
 def label_colors(class_map: ClassMap) -> DirectLabelColormap:
@@ -48,7 +47,7 @@ class LabelsLook:
 
     def __init__(self) -> None:
         self._layer: Labels | None = None
-        self._colors: dict[int, Color] = {}
+        self._colors: dict[int, str] = {}
         self._table: Mapping[str, Sequence[object]] = {}
 
     def color(self, layer: Labels, class_map: ClassMap) -> None:
@@ -71,7 +70,7 @@ class LabelsLook:
             self._layer, self._colors, self._table = layer, {}, {}
 
 
-def _colormap(colors: dict[int, Color]) -> DirectLabelColormap:
+def _colormap(colors: dict[int, str]) -> DirectLabelColormap:
     shown: dict[int | None, Any] = {None: _CLEAR}
     shown |= colors.items()
     return DirectLabelColormap(color_dict=shown)

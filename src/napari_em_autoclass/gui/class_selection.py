@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from qtpy.QtCore import QItemSelection, QItemSelectionModel, QModelIndex
 from qtpy.QtWidgets import QTreeView
 
@@ -37,7 +39,13 @@ class ClassSelection:
     @property
     def indexes(self) -> list[QModelIndex]:
         """The name cells of the selected rows."""
-        return list(self.model.selectedRows(Column.NAME))
+        # Whole rows are selected.  `selectedRows` would ask the list about each cell of each of them.
+        runs: Any = self.model.selection()
+        return [
+            self._rows.index(row, Column.NAME, run.parent())
+            for run in runs
+            for row in range(run.top(), run.bottom() + 1)
+        ]
 
     def select(self, shown_ids: tuple[int, ...]) -> None:
         """Select these and nothing else, at one go; the first comes into view, unless all were selected already."""

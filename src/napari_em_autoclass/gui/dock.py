@@ -13,6 +13,7 @@ from napari.utils.notifications import show_error
 from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from superqt.utils import qdebounced
 
 from napari_em_autoclass.core.class_map import ClassMap, History
 from napari_em_autoclass.core.errors import InputError
@@ -43,10 +44,10 @@ from napari_em_autoclass.gui.worker import TrainingWorker
 
 __all__ = ["PANELS", "AutoclassDock"]
 
-
 PANELS = (StackPanel, TrainingPanel, ClassPanel, TeachPanel, ExportPanel, ComparisonPanel)
 _Panel = StackPanel | TrainingPanel | ClassPanel | TeachPanel | ExportPanel | ComparisonPanel
 _WIDTH, _LEAST_WIDTH, _HEIGHT = 360, 320, 700
+_AFTER_PICTURE_MS = 150  # what nobody looks at in the moment of an edit would keep the picture waiting
 _STAGES = {
     "first sketch": "First sketch, step {step}: the network's own classes follow soon.",
     "learning": "Learning, step {step}: the map sharpens.",
@@ -82,14 +83,14 @@ class AutoclassDock(QWidget):
         self.status = QLabel()
         self.follower = ViewFollower(viewer, self.session.look)
         self.picker = Picker(viewer, self.layers, lambda: self.decisions.shown, self)
+        self._describe_soon = qdebounced(self._describe, timeout=_AFTER_PICTURE_MS)
         self._lay_out()
         self._connect()
         # The last resort, when the window is torn down around us: only Python objects are left to talk to then.
         self.destroyed.connect(partial(_quit_all, self.session.running))
         self._say("Choose a stack, then press Learn.", False)
-        layers = self.stack_panel.candidates()
-        if layers:
-            self.stack_panel.choose(layers[0])
+        for layer in self.stack_panel.candidates()[:1]:
+            self.stack_panel.choose(layer)
         self.reopener, self.focus_frame = Reopener(self, viewer), FocusFrame(self)
 
     def open_path(self, path: str) -> None:
@@ -107,6 +108,7 @@ class AutoclassDock(QWidget):
             return
         self._closed = True
         self.decisions.close()
+        self._describe_soon.cancel()
         self.reopener.close_down()
         self.focus_frame.close_down()
         for panel in self._panels():
@@ -133,6 +135,7 @@ class AutoclassDock(QWidget):
 
     def _close_if_dropped(self) -> None:
         if self.parent() is None:  # and not only on its way to another place
+            self._on_probabilities(frozenset())  # nobody would keep them up to date
             self.close_down()
             self.deleteLater()
 
@@ -251,8 +254,7 @@ class AutoclassDock(QWidget):
 
     def _on_decided(self, class_map: ClassMap) -> None:
         self.layers.recolour(class_map)
-        self._describe()
-        self.training_panel.set_class_colors(class_map)
+        self._describe_soon()
         kept = frozenset(self.layers.probability_ids)
         self.class_panel.set_with_probability(kept)
         self._ask_probabilities(kept)
@@ -265,6 +267,7 @@ class AutoclassDock(QWidget):
         class_map = self.decisions.class_map
         if class_map is not None:
             self.layers.describe(self.class_panel.table.features(class_map))
+            self.training_panel.set_class_colors(class_map)
 
     def _on_probabilities(self, shown_ids: frozenset[int]) -> None:
         for shown_id in (*shown_ids, *self.layers.probability_ids):

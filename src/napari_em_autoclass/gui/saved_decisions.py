@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_em_autoclass.core.class_map import History
+from napari_em_autoclass.core.errors import InputError
+
+if TYPE_CHECKING:
+    from napari_em_autoclass.core.checkpoint import RunFolder
 
 __all__ = ["save_decisions"]
 
@@ -27,6 +32,24 @@ def save_decisions(run_dir: Path | None, history: History, say: Callable[[str, b
     from napari_em_autoclass.core.checkpoint import RunFolder
 
     folder = RunFolder.open(run_dir)
+    if (saved := _saved(folder, history)) is not None:
+        return saved
     if mended := folder.mend_history():
         say(mended, True)
     return folder.save_history(history)
+
+
+def _saved(folder: RunFolder, history: History) -> History | None:
+    """Return what was saved, None where no file of this run can be read: to look first takes as long as saving."""
+    from napari_em_autoclass.core.class_file import CLASSES_NAME, ChangedElsewhere
+
+    if not (folder.path / CLASSES_NAME).exists():
+        return None
+    try:
+        return folder.save_history(history)
+    except ChangedElsewhere as error:
+        if error.theirs.present.n_classes != history.present.n_classes:
+            return None
+        raise
+    except InputError:
+        return None
