@@ -13,6 +13,7 @@ from tiny_run import make_run_files
 
 from napari_em_autoclass.core.run_lock import LOCK_NAME, RunLock
 from napari_em_autoclass.gui.past_runs import PastRun, past_runs
+from napari_em_autoclass.gui.run_place import mark_cut_off
 
 OURS, OTHER = "0123456789abcdef", "fedcba9876543210"
 
@@ -65,3 +66,10 @@ def test_listing_imports_no_torch(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["1", "False"], done.stderr
+
+
+@pytest.mark.parametrize(("stage", "cut_off"), [("learning", True), ("done", False)])
+def test_a_run_whose_window_was_closed_midway_was_cut_off(tmp_path: Path, stage: str, cut_off: bool) -> None:
+    mark_cut_off(make_run_files(tmp_path / "a", OURS, stage=stage), True)
+    (found,) = past_runs(OURS, tmp_path)
+    assert found.cut_off == cut_off

@@ -256,3 +256,33 @@ def test_a_real_run_goes_on_learning_after_it_was_opened_again(
 
 def test_reader_and_dock_use_the_same_keys() -> None:
     assert (contributions._SOURCE, contributions._RUN) == (SOURCE, RUN)
+
+
+def test_a_run_dropped_on_the_picture_is_taken_up_without_a_question(
+    qtbot: Any, viewer: Any, open_dock: Any, made: Any
+) -> None:
+    dock = open_dock()
+    viewer.window._qt_window.show()
+    assert drop(viewer.window._qt_viewer, made[0].as_uri())
+    wait_for_run(qtbot, dock, made[0])
+    check_all_is_as_it_was(dock, viewer, made[0])
+
+
+def test_a_run_of_a_time_point_finds_it_in_its_film(
+    qtbot: Any, viewer: Any, open_dock: Any, made: Any, phantom: Any, tmp_path: Path
+) -> None:
+    run_dir, stack = copy_run(made, tmp_path)
+    stack.unlink()
+    content = json.loads((run_dir / "run.json").read_text())
+    content["volume"]["source"] = "napari layer film, time point 2"
+    (run_dir / "run.json").write_text(json.dumps(content))
+    film = np.stack([255 - phantom.raw, 255 - phantom.raw, phantom.raw, 255 - phantom.raw])
+    dock = open_dock()
+    layer = viewer.add_image(film, name="film", scale=(1, *phantom.voxel_size_nm), units=("s", *("nm",) * 3))
+    viewer.dims.set_point(0, 0)
+    dock.reopener.open(str(run_dir))
+    wait_for_run(qtbot, dock, run_dir)
+    assert (dock.stack_panel.layer, dock.stack_panel.leading) == (layer, (2,))
+    assert viewer.dims.current_step[0] == 2
+    (classes,) = layers_of(viewer, Labels)
+    qtbot.waitUntil(lambda: np.asarray(classes.data[2, 2]).all(), timeout=3000)

@@ -10,7 +10,14 @@ import pytest
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.run_lock import LOCK_NAME
-from napari_em_autoclass.gui.run_place import copy_run, new_run_dir, region_of, runs_folder
+from napari_em_autoclass.gui.run_place import (
+    copy_run,
+    mark_cut_off,
+    new_run_dir,
+    region_of,
+    runs_folder,
+    was_closed_midway,
+)
 
 NOW = datetime(2026, 5, 4, 3, 2, 1)
 
@@ -56,3 +63,16 @@ def test_a_run_is_copied_as_a_whole_without_what_its_writer_needs(tmp_path: Path
         copy_run(run, tmp_path / "copy")
     with pytest.raises(InputError, match="does not exist"):
         copy_run(run, tmp_path / "gone" / "copy")
+
+
+def test_a_run_whose_window_was_closed_midway_says_so_until_it_goes_on(tmp_path: Path) -> None:
+    mark_cut_off(None, True)
+    mark_cut_off(tmp_path, True)  # no run yet
+    assert not was_closed_midway(tmp_path)
+    (tmp_path / "run.json").touch()
+    mark_cut_off(tmp_path, True)
+    assert was_closed_midway(tmp_path)
+    copy_run(tmp_path, tmp_path.with_name("copy"))
+    assert not was_closed_midway(tmp_path.with_name("copy"))
+    mark_cut_off(tmp_path, False)
+    assert not was_closed_midway(tmp_path)

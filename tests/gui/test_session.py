@@ -9,6 +9,7 @@ import pytest
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import SnapshotTaken, ViewRequest
+from napari_em_autoclass.gui.run_place import mark_cut_off, was_closed_midway
 from napari_em_autoclass.gui.session import RunState, Session, sentence_for
 from napari_em_autoclass.gui.wishes import Wishes
 
@@ -215,3 +216,18 @@ def test_while_it_learns_nothing_is_taken_up(qtbot: Any, session: Session, tmp_p
     before = session.run_dir
     session.take_up(tmp_path, None)
     assert session.run_dir == before
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_run_is_marked_when_the_window_is_closed_midway_but_not_when_it_was_stopped(
+    qtbot: Any, session: Session, tmp_path: Path, is_stopped: bool
+) -> None:
+    (tmp_path / "run.json").touch()
+    mark_cut_off(tmp_path, True)
+    session.start(Wishes(), tmp_path)
+    assert not was_closed_midway(tmp_path)
+    qtbot.waitUntil(lambda: session.state is RunState.LEARNING, timeout=3000)
+    if is_stopped:
+        session.stop()
+    session.close()
+    assert was_closed_midway(tmp_path) != is_stopped

@@ -58,10 +58,15 @@ class OpenedRun:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A stack in the viewer; `is_sized` tells whether its voxel size is known."""
+    """A stack in the viewer; `is_sized` tells whether its voxel size is known.
+
+    `leading` is its index into the axes of the layer before the last three, such as time, and `where` that in words.
+    """
 
     volume: Volume
     is_sized: bool
+    leading: tuple[int, ...] = ()
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,8 +103,12 @@ def find_stack(run: OpenedRun, candidates: Sequence[Candidate]) -> FoundStack:
     """Return the stack of a run: among `candidates` the first with its voxels, else from where it was."""
     from napari_em_autoclass.io.run_source import open_run_source
 
-    for place, candidate in enumerate(candidates):
-        if _is_same(run.volume, candidate):
+    def is_elsewhere(place: int) -> bool:
+        return not run.volume.source.endswith(f", {candidates[place].where}")
+
+    # Of a hundred time points first the one that it says: each that is looked at is read from.
+    for place in sorted(range(len(candidates)), key=is_elsewhere):
+        if _is_same(run.volume, candidates[place]):
             return FoundStack(place=place)
     try:
         return FoundStack(volume=open_run_source(run.path, run.volume))

@@ -12,7 +12,7 @@ from typing import Any
 
 from napari_em_autoclass.core.limits import json_of, parsed_json
 from napari_em_autoclass.core.run_lock import was_left_behind, writer_of
-from napari_em_autoclass.gui.run_place import runs_folder
+from napari_em_autoclass.gui.run_place import runs_folder, was_closed_midway
 
 __all__ = ["PastRun", "past_runs"]
 
@@ -29,7 +29,7 @@ class PastRun:
     recipe, n_classes : what it was set to
     step, stage : how far it came
     saved : when its weights were saved last, local time
-    cut_off : whether it crashed, or was killed, before it came to its end
+    cut_off : whether it crashed, was killed, or its window closed, before it came to its end or was stopped
     """
 
     path: Path
@@ -85,7 +85,7 @@ def _past_run(path: Path, fingerprint: str) -> PastRun | None:
         how_far = (int(progress["step"]), str(progress["stage"]))
     except Exception:  # each way to be damaged has its own error
         return None
-    cut_off = how_far[1] != "done" and was_left_behind(path)
+    cut_off = how_far[1] != "done" and (was_left_behind(path) or was_closed_midway(path))
     return PastRun(path, *named, *how_far, datetime.fromtimestamp(_saved_s(path)), cut_off)
 
 

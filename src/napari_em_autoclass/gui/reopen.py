@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, QTimer
@@ -20,12 +21,13 @@ from qtpy.QtWidgets import QVBoxLayout
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.run_lock import writer_of
-from napari_em_autoclass.gui.drop_target import DropTarget
+from napari_em_autoclass.gui.drop_target import DropTarget, RunDrops, is_run
 from napari_em_autoclass.gui.layers import add_volume
+from napari_em_autoclass.gui.leading_box import leading_text
 from napari_em_autoclass.gui.opened_run import Candidate, FoundStack, OpenedRun, find_stack, read_run
 from napari_em_autoclass.gui.run_offers import RunOffers
 from napari_em_autoclass.gui.sentences import sentence_for
-from napari_em_autoclass.gui.source import LEFT, OURS, stack_layers, volume_of, voxel_size_of
+from napari_em_autoclass.gui.source import LEFT, OURS, shape_of, stack_layers, volume_of, voxel_size_of
 from napari_em_autoclass.gui.wishes import Wishes
 from napari_em_autoclass.gui.worker import Report, TaskWorker
 
@@ -39,6 +41,7 @@ RUN = "napari-em-autoclass run"  # key in the metadata of the stack that the rea
 _TAKEN = "taken"
 _AGAIN_MS, _MOST_TRIES = 200, 100
 _UNKNOWN_NM = (1.0, 1.0, 1.0)
+_Place = tuple[Image, tuple[int, ...]]  # a layer, and an index into its axes before the last three
 
 
 class Reopener(QObject):
@@ -60,6 +63,8 @@ class Reopener(QObject):
         self.offers.wanted.connect(self.open)
         self.drops = DropTarget(dock)
         self.drops.dropped.connect(self.drop)
+        self.run_drops = RunDrops(dock)
+        self.run_drops.dropped.connect(self.open)
         self._session.volume_changed.connect(self._on_volume)
         self._viewer.layers.events.inserted.connect(self._on_inserted)
         for layer in list(self._viewer.layers):  # dropped before the dock was opened
@@ -83,7 +88,7 @@ class Reopener(QObject):
 
     def drop(self, path: str) -> None:
         """Take what was dropped on the dock: a run, or a stack."""
-        if (Path(path) / "run.json").is_file():
+        if is_run(path):
             self.open(path)
         elif self._session.is_busy:
             self._session.said.emit("Stop the training first, then open another stack.", True)
@@ -95,11 +100,12 @@ class Reopener(QObject):
         self._closed = True
         self._drop_worker()
         self.offers.close_down()
+        self.run_drops.close_down()
         self._viewer.layers.events.inserted.disconnect(self._on_inserted)
 
     # --- reading, in a thread ----------------------------------------------------------------------------------------
 
-    def _start(self, task: Any, layers: list[Image]) -> None:
+    def _start(self, task: Any, layers: list[_Place]) -> None:
         self._worker = TaskWorker(lambda report: task(report))
         self._worker.returned.connect(lambda found: self._on_read(found, layers))
         self._worker.errored.connect(self._on_errored)
@@ -115,12 +121,12 @@ class Reopener(QObject):
         _log.error("the run could not be opened", exc_info=error)
         self._session.said.emit(sentence_for(error), True)
 
-    def _on_read(self, read: tuple[OpenedRun, FoundStack] | None, layers: list[Image]) -> None:
+    def _on_read(self, read: tuple[OpenedRun, FoundStack] | None, layers: list[_Place]) -> None:
         self._worker = None
         if read is None or self._session.is_busy:
             return
         run, found = read
-        layer = layers[found.place] if found.place is not None else None
+        layer, leading = layers[found.place] if found.place is not None else (None, ())
         try:
             if found.volume is not None:
                 layer = add_volume(self._viewer, found.volume)
@@ -132,14 +138,14 @@ class Reopener(QObject):
             self._session.said.emit(_sentence(found.problem), True)
             return
         self._waiting = None
-        self._take_up(run, layer)
+        self._take_up(run, layer, leading)
 
     # --- into the dock -----------------------------------------------------------------------------------------------
 
-    def _take_up(self, run: OpenedRun, layer: Image) -> None:
+    def _take_up(self, run: OpenedRun, layer: Image, leading: tuple[int, ...]) -> None:
         dock, session = self._dock, self._session
         dock.decisions.save_now()
-        dock.stack_panel.choose(layer)
+        dock.stack_panel.choose(layer, leading)
         if session.volume is None or session.volume.voxel_size_nm != run.volume.voxel_size_nm:
             # Typed for the user, to the last digit: the field shows three, and the run would not know its stack.
             field = dock.stack_panel.size_field
@@ -178,16 +184,19 @@ class Reopener(QObject):
 
     # --- the viewer --------------------------------------------------------------------------------------------------
 
-    def _candidates(self) -> tuple[list[Image], list[Candidate]]:
+    def _candidates(self) -> tuple[list[_Place], list[Candidate]]:
         """Return the stacks in the viewer: the one in use first, those that the reader opened for a run last."""
         chosen, volume = self._dock.stack_panel.layer, self._session.volume
         known = sorted(stack_layers(self._viewer), key=lambda layer: (layer is not chosen, RUN in layer.metadata))
-        layers, candidates = list[Image](), list[Candidate]()
+        layers, candidates = list[_Place](), list[Candidate]()
         for layer in known:
             size = volume.voxel_size_nm if layer is chosen and volume is not None else voxel_size_of(layer)
-            with suppress(InputError):  # not three axes
-                candidates.append(Candidate(volume_of(layer, size or _UNKNOWN_NM), size is not None))
-                layers.append(layer)
+            for leading in np.ndindex(shape_of(layer)[0]):
+                where = leading_text(layer, leading)
+                with suppress(InputError):  # no grey values
+                    stack = volume_of(layer, size or _UNKNOWN_NM, leading, where)
+                    candidates.append(Candidate(stack, size is not None, leading, where))
+                    layers.append((layer, leading))
         return layers, candidates
 
     def _on_inserted(self, event: Any) -> None:

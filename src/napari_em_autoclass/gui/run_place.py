@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from qtpy.QtCore import QStandardPaths
 from napari_em_autoclass.core.limits import json_of
 from napari_em_autoclass.core.run_lock import LOCK_NAME
 
-__all__ = ["copy_run", "new_run_dir", "region_of", "runs_folder"]
+__all__ = ["copy_run", "mark_cut_off", "new_run_dir", "region_of", "runs_folder", "was_closed_midway"]
+
+_CUT_OFF = "closed-midway"
 
 
 def runs_folder() -> Path:
@@ -45,7 +48,19 @@ def copy_run(run_dir: Path, to: Path) -> None:
 
     with new_output(to) as partial:
         # Without what only whoever learns there needs.
-        shutil.copytree(run_dir, partial, ignore=shutil.ignore_patterns(LOCK_NAME, ".*.partial*"))
+        shutil.copytree(run_dir, partial, ignore=shutil.ignore_patterns(LOCK_NAME, _CUT_OFF, ".*.partial*"))
+
+
+def mark_cut_off(run_dir: Path | None, is_cut_off: bool) -> None:
+    """Note in a run that the window was closed while it learned, or that it goes on; where that fails, never mind."""
+    if run_dir is not None and (run_dir / "run.json").exists():
+        with suppress(OSError):
+            (run_dir / _CUT_OFF).touch() if is_cut_off else (run_dir / _CUT_OFF).unlink(missing_ok=True)
+
+
+def was_closed_midway(run_dir: Path) -> bool:
+    """Return whether the window was closed while the run learned, so that nobody decided that it was enough."""
+    return (run_dir / _CUT_OFF).exists()
 
 
 def region_of(run_dir: Path | None) -> str | None:

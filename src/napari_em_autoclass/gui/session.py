@@ -18,7 +18,7 @@ from napari_em_autoclass.core.split import Split
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.gaze import Gaze, Seen, View
 from napari_em_autoclass.gui.previewer import Previewer
-from napari_em_autoclass.gui.run_place import new_run_dir
+from napari_em_autoclass.gui.run_place import mark_cut_off, new_run_dir
 from napari_em_autoclass.gui.sentences import END_SENTENCES, sentence_for
 from napari_em_autoclass.gui.wishes import RunOrder, Wishes, open_classify, open_trainer
 from napari_em_autoclass.gui.worker import Run, TrainingWorker
@@ -125,6 +125,7 @@ class Session(QObject):
         self._forget_run()
         self._run_dir = run_dir or new_run_dir(self._volume.name)
         self._wishes, self._why = wishes, ""
+        mark_cut_off(self._run_dir, False)
         self._learned = self._volume
         order = RunOrder(self._volume, wishes, self._run_dir, self.is_resumed, self.place)
         self._worker = TrainingWorker(partial(self._open_run, order))
@@ -205,6 +206,8 @@ class Session(QObject):
 
     def close(self) -> None:
         """End everything and say nothing more; the worker saves a checkpoint in its own time."""
+        if self._state in (RunState.STARTING, RunState.LEARNING, RunState.PAUSED) and not self.place.keeps_going:
+            mark_cut_off(self._run_dir, True)
         if self._worker is not None:
             for signal in (self._worker.opened, self._worker.event, self._worker.errored, self._worker.finished):
                 signal.disconnect()

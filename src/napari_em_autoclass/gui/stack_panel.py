@@ -119,8 +119,8 @@ class StackPanel(QWidget):
         """Return the layers that can be learned from."""
         return tuple(self._layers)
 
-    def choose(self, layer: Image | None) -> None:
-        """Use a layer, as if the user had picked it."""
+    def choose(self, layer: Image | None, leading: tuple[int, ...] = ()) -> None:
+        """Use a layer, as if the user had picked it, at an index of its leading axes, else where the viewer is."""
         if self._layer is not None:
             self._layer.events.data.disconnect(self._on_data)
         self._layer = layer
@@ -128,6 +128,9 @@ class StackPanel(QWidget):
             layer.events.data.connect(self._on_data)
         self._list_layers()
         self.leading_box.offer(layer)
+        if layer is not None and leading:
+            self.leading_box.set_index(leading)
+            show_leading(layer, self._viewer, leading)
         size = voxel_size_of(layer) if layer is not None else None
         self.size_field.setText(voxel_size_text(size).removesuffix(" nm") if size else "")
         self._announce()
