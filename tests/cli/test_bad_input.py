@@ -236,7 +236,7 @@ def test_a_run_that_cannot_be_used(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--out", "c.png"], ".ome.zarr or .ome.tif"),
+        (["--out", "c.png"], ".ome.zarr, .ome.tif or .precomputed"),
         (["--out", "c.ome.tif", "--probabilities"], "OME-Zarr only"),
         (["--out", "none/c.ome.zarr"], "does not exist"),
         (["--out", "c.ome.zarr", "--device", "tpu"], "device"),

@@ -66,7 +66,7 @@ def test_overwriting_replaces_the_old_one_only_at_the_end(tmp_path):
 def test_a_folder_that_is_no_zarr_store_is_never_overwritten(tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").touch()
-    with pytest.raises(InputError, match="no Zarr store, so it is not overwritten"):
+    with pytest.raises(InputError, match="neither Zarr store nor precomputed, so it is not overwritten"):
         new_output(tmp_path / "photos", overwrite=True).__enter__()
     assert names(tmp_path / "photos") == ["a.jpg"]
 

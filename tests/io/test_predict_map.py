@@ -17,6 +17,7 @@ from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.predict import predict_blocks
 from napari_em_autoclass.core.run_lock import RunLock
 from napari_em_autoclass.core.volume import Box, Volume
+from napari_em_autoclass.io import open_volume
 from napari_em_autoclass.io.block_tasks import TaskFeed
 from napari_em_autoclass.io.block_work import BlockJob, InThisProcess
 from napari_em_autoclass.io.class_map_file import read_class_map
@@ -115,7 +116,7 @@ def test_probabilities_stand_beside_and_agree_with_the_classes(case: Case, tmp_p
     np.testing.assert_array_equal(chosen, probs.max(axis=0))
 
 
-@pytest.mark.parametrize("name", ["c.ome.zarr", "c.ome.tif"])
+@pytest.mark.parametrize("name", ["c.ome.zarr", "c.ome.tif", "c.precomputed"])
 def test_what_is_finished_is_not_made_again_and_the_result_is_the_same(
     case: Case, whole: list[np.ndarray], tmp_path: Path, name: str
 ) -> None:
@@ -128,9 +129,34 @@ def test_what_is_finished_is_not_made_again_and_the_result_is_the_same(
     assert names(tmp_path) == [name]
     if name.endswith(".tif"):
         np.testing.assert_array_equal(tifffile.imread(out), whole[0])
+    elif name.endswith(".precomputed"):
+        for level, expected in enumerate(whole):
+            volume = open_volume(out, level=level)
+            np.testing.assert_array_equal(volume.read(Box.whole(volume.shape_zyx)), expected)
     else:
         for found, expected in zip(levels(out), whole, strict=True):
             np.testing.assert_array_equal(found, expected)
+
+
+def test_a_precomputed_map_that_died_at_its_end_is_finished_by_the_next(
+    case: Case, whole: list[np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_em_autoclass.io import predict_map as module
+
+    def dying(made: Path, *_: object) -> None:
+        made.mkdir()
+        (made / "info").write_text("half of it")
+        raise KeyboardInterrupt
+
+    out = tmp_path / "c.precomputed"
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "write_levels", dying)
+        with pytest.raises(KeyboardInterrupt):
+            list(predict_map(case.order(out)))
+    assert names(tmp_path) == ["c.precomputed.partial"]
+    assert next(iter(told := list(predict_map(case.order(out))))).n_done == N_BLOCKS
+    assert len(told) == 1
+    np.testing.assert_array_equal(open_volume(out).read(Box.whole(SHAPE)), whole[0])
 
 
 def test_files_that_are_torn_or_gone_are_made_again_with_all_that_shows_them(

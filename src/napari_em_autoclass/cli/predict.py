@@ -54,7 +54,8 @@ def predict(
     volume: VolumeArgument,
     *,
     out: Annotated[
-        Path, typer.Option(metavar="CLASSES", help="The class map: a name ending in .ome.zarr or .ome.tif.")
+        Path,
+        typer.Option(metavar="CLASSES", help="The class map: a name ending in .ome.zarr, .ome.tif or .precomputed."),
     ],
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write the probability of each class too (OME-Zarr only).")
@@ -96,10 +97,9 @@ def predict(
 
     $ em-autoclass predict my-run another-stack.zarr --out classes.ome.tif --merged
     """
-    from napari_em_autoclass.io.stack_file import is_tiff_name
+    from napari_em_autoclass.io.map_format import map_format
 
-    if is_tiff_name(out) and probabilities:
-        raise InputError(f"{out}: probabilities are written as OME-Zarr only; choose a name ending in .ome.zarr")
+    map_format(out, probabilities=probabilities)
     if out.exists() and not overwrite:
         raise InputError(f"{out}: exists already; choose another --out, or replace it by --overwrite")
     crew = Crew(scheduler, workers, threads_per_worker, (tls_ca, tls_cert, tls_key))

@@ -17,10 +17,11 @@ from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
 from napari_em_autoclass.core.limits import arrays_of, parsed_json
 from napari_em_autoclass.core.palette import MAX_CLASSES
 from napari_em_autoclass.core.volume import Volume
-from napari_em_autoclass.io import tiff, zarr_store
+from napari_em_autoclass.io import precomputed, tiff, zarr_store
 from napari_em_autoclass.io.export_zarr import PROJECT_KEY
 from napari_em_autoclass.io.ome_zarr import ome_attributes
 from napari_em_autoclass.io.readers import open_volume
+from napari_em_autoclass.io.segment_properties import read_particulars
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,6 +104,8 @@ def _has_level_0(at: Path) -> bool:
 def _info(at: Path, size: tuple[float, float, float] | None) -> ClassMapInfo:
     if at.is_dir() and zarr_store.is_zarr(at):
         return _zarr_info(dict(zarr_store.open_node(at).attrs), size)
+    if at.is_dir() and precomputed.can_read(at):
+        return _info_of(size, *read_particulars(at))
     if tiff.can_read(at):
         return _tiff_info(at, size)
     return ClassMapInfo(size)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.io import precomputed
 from napari_em_autoclass.io.zarr_store import is_zarr
 
 if TYPE_CHECKING:
@@ -93,8 +94,10 @@ def check_output(path: Path, overwrite: bool) -> None:
         return
     if not overwrite:
         raise InputError(f"{path}: exists already; choose another name, or allow to overwrite it")
-    if path.is_dir() and not is_zarr(path):
-        raise InputError(f"{path}: is a folder but no Zarr store, so it is not overwritten; choose another name")
+    if path.is_dir() and not (is_zarr(path) or precomputed.can_read(path)):
+        raise InputError(
+            f"{path}: is a folder but neither Zarr store nor precomputed, so it is not overwritten; choose another name"
+        )
 
 
 @contextmanager

@@ -21,18 +21,20 @@ from napari_em_autoclass.core.volume import Box, fingerprint
 from napari_em_autoclass.io.block_store import BlockStore, levels_of
 from napari_em_autoclass.io.block_tasks import TaskFeed
 from napari_em_autoclass.io.block_work import BlockJob, Executor, InThisProcess
+from napari_em_autoclass.io.export_precomputed import write_levels
 from napari_em_autoclass.io.export_tiff import write_sections
 from napari_em_autoclass.io.export_zarr import probabilities_path
 from napari_em_autoclass.io.ledger import LEDGER_NAME, Entry, Ledger, read_ledger
-from napari_em_autoclass.io.output import told_to_the_user
+from napari_em_autoclass.io.map_format import map_format
+from napari_em_autoclass.io.output import remove, told_to_the_user
 from napari_em_autoclass.io.partial_output import PartialOutput
-from napari_em_autoclass.io.stack_file import is_tiff_name
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from napari_em_autoclass.core.model import Model
+    from napari_em_autoclass.io.map_format import MapFormat
     from napari_em_autoclass.io.run_export import RunExport
 
 __all__ = ["Made", "MapOrder", "predict_map"]
@@ -44,7 +46,7 @@ class MapOrder:
 
     Parameters
     ----------
-    path : of the class map; OME-Zarr or TIFF by its name
+    path : of the class map; OME-Zarr, TIFF or precomputed by its name, see `map_format`
     export : the volume, the run, and the decisions that show
     model : what the run learned
     overwrite : whether what is there may be replaced when the new map is complete
@@ -156,7 +158,7 @@ def _job(order: MapOrder) -> BlockJob:
     predictor = Predictor.of(order.model, export.volume, probabilities=export.probabilities, splits=splits)
     levels = levels_of(predictor.plan, export.volume.voxel_size_nm)
     # A TIFF has no pyramid; its sections are collected in a store of one level.
-    levels = levels[:1] if is_tiff_name(order.path) else levels
+    levels = levels[:1] if _format(order) == "tiff" else levels
     probabilities = order.path if export.probabilities else None
     store = BlockStore(order.path, probabilities, export.class_map.ids[-1], levels)
     return BlockJob(predictor, store, export.class_map.lookup() if export.merged else None, order.skip_unreadable)
@@ -171,7 +173,7 @@ def _placed(job: BlockJob, partial: PartialOutput) -> BlockJob:
 
 def _create(order: MapOrder, job: BlockJob, partial: PartialOutput) -> None:
     partial.data.mkdir()
-    job.store.create(order.export.target(), by_section=is_tiff_name(order.path))
+    job.store.create(order.export.target(), by_section=_format(order) == "tiff")
     (partial.data / LEDGER_NAME).touch()
     partial.commit()
 
@@ -181,19 +183,31 @@ def _finish(order: MapOrder, job: BlockJob, partial: PartialOutput, unreadable: 
     if unreadable:
         told = [[[part.start, part.stop] for part in box.slices] for box in unreadable]
         target = replace(target, provenance={**target.provenance, "unreadable_zyx": told})
-    if is_tiff_name(order.path):
-        write_sections(partial.data / "map.ome.tif", _level_0(store), target)
+    if _format(order) == "tiff":
+        write_sections(partial.data / "map.ome.tif", _arrays(store)[0], target)
         partial.finish({"map.ome.tif": order.path})
+        return
+    if _format(order) == "precomputed":
+        made = partial.data / "map.precomputed"
+        remove(made)  # of an attempt that died here
+        factors = (level.of_level_0 for level in store.levels)
+        write_levels(made, zip(_arrays(store), factors, strict=True), target, order.path.name)
+        partial.finish({made.name: order.path})
         return
     store.describe(target)
     beside = {} if store.probabilities is None else {store.probabilities.name: probabilities_path(order.path)}
     partial.finish({**beside, store.classes.name: order.path})
 
 
-def _level_0(store: BlockStore) -> zarr.Array[Any]:
-    found = zarr.open_group(store.classes, mode="r")["0"]
-    assert isinstance(found, zarr.Array)
-    return found
+def _format(order: MapOrder) -> MapFormat:
+    return map_format(order.path, probabilities=order.export.probabilities)
+
+
+def _arrays(store: BlockStore) -> list[zarr.Array[Any]]:
+    """Return the levels of the finished map, the finest first."""
+    group = zarr.open_group(store.classes, mode="r")
+    found = [group[str(number)] for number in range(len(store.levels))]
+    return [array for array in found if isinstance(array, zarr.Array)]
 
 
 def _is_finished(store: BlockStore, entry: Entry) -> bool:
@@ -215,7 +229,7 @@ def _identity(order: MapOrder, job: BlockJob) -> dict[str, str]:
         None if job.lookup is None else job.lookup.tolist(),
         store.probabilities is not None,
         [repr(split) for split in order.export.class_map.splits if split.made_with == model.weights],
-        is_tiff_name(order.path),
+        _format(order) == "tiff" or (_format(order) == "precomputed" and "precomputed"),
     )
     plan = store.levels[0].plan
     layout = (chunk_of(plan.shape_zyx, plan.block_zyx), [level.factors for level in store.levels])

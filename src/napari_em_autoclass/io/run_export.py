@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from napari_em_autoclass import __version__
 from napari_em_autoclass.core.run_files import read_json
 from napari_em_autoclass.io.class_map_target import ClassMapTarget
+from napari_em_autoclass.io.export_precomputed import write_class_map_precomputed
 from napari_em_autoclass.io.export_tiff import write_class_map_tiff
 from napari_em_autoclass.io.export_zarr import write_class_map_zarr
-from napari_em_autoclass.io.stack_file import is_tiff_name
+from napari_em_autoclass.io.map_format import map_format
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,14 +72,15 @@ class RunExport:
 
 
 def write_run_map(path: Path, blocks: Iterable[Block], export: RunExport, overwrite: bool = False) -> Path:
-    """Write `blocks` as TIFF or OME-Zarr, by the name of `path`; nothing is left there if it fails.
+    """Write `blocks` as TIFF, OME-Zarr or precomputed, by the name of `path`; nothing is left there if it fails.
 
     Raises
     ------
     InputError
         If the file exists and is not to be overwritten, or can't be written.
     """
-    write = write_class_map_tiff if is_tiff_name(path) else write_class_map_zarr
+    writers = {"tiff": write_class_map_tiff, "zarr": write_class_map_zarr, "precomputed": write_class_map_precomputed}
+    write = writers[map_format(path, probabilities=export.probabilities)]
     return write(path, blocks, export.target(), overwrite)
 
 
