@@ -166,9 +166,15 @@ def test_requirements_pin_nothing_and_bring_no_qt() -> None:
 def test_what_is_imported_is_required_and_what_is_required_is_imported() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    asked_for = [*project["dependencies"], *extras["vit"], *extras["remote"], *extras["neuroglancer"]]
+    asked_for = [
+        *project["dependencies"],
+        *extras["vit"],
+        *extras["remote"],
+        *extras["neuroglancer"],
+        *extras["exchange"],
+    ]
     required = {re.split(r"[\[>]", requirement)[0].lower() for requirement in asked_for}
-    named = {"PIL": "pillow", "sklearn": "scikit-learn", "skimage": "scikit-image"}
+    named = {"PIL": "pillow", "bioimageio": "bioimageio.core", "sklearn": "scikit-learn", "skimage": "scikit-image"}
     trees = (ast.walk(ast.parse(path.read_text(encoding="utf-8"))) for path in MODULES)
     nodes = [node for tree in trees for node in tree]
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}

@@ -14,7 +14,7 @@ from napari_em_autoclass.cli import app
 
 COMMANDS = (
     *("train", "predict", "classes", "probe", "refine", "score", "compare", "recipes", "prompts", "asem"),
-    *("info", "phantom", "demo"),
+    *("export-model", "info", "phantom", "demo"),
 )
 
 

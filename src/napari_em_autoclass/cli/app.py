@@ -22,6 +22,7 @@ from napari_em_autoclass.cli.compare import compare
 from napari_em_autoclass.cli.demo import demo
 from napari_em_autoclass.cli.elsewhere import attach
 from napari_em_autoclass.cli.exits import INTERRUPTED, exit_of
+from napari_em_autoclass.cli.export_model import export_model
 from napari_em_autoclass.cli.info import info
 from napari_em_autoclass.cli.phantom import phantom
 from napari_em_autoclass.cli.predict import predict
@@ -55,12 +56,13 @@ _COMMANDS = (
     recipes,
     prompts,
     asem,
+    export_model,
     info,
     phantom,
     demo,
 )
 for command in _COMMANDS:
-    app.command(command.__name__, no_args_is_help=False)(command)
+    app.command(command.__name__.replace("_", "-"), no_args_is_help=False)(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
