@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,7 @@ def measure_training(seconds: float) -> dict[str, Any]:
         rest = {
             "refreshes_per_s": round(refreshes[0] / rest_s, 2),
             "answers_per_s": round((len(answers) - n_answers) / rest_s, 2),
+            "answers_with_news_per_s": round(_n_new(answers[n_answers:]) / rest_s, 2),
             "steps_per_s": round((steps[0] - first_step) / rest_s, 2),
         }
         scroll_delays, changes = _scroll(viewer, painted, seconds, lambda: _is_known(viewer, dock))
@@ -117,6 +119,11 @@ def measure_training(seconds: float) -> dict[str, Any]:
         "idle_after_stop_s": round(idle_s, 2),
         "cpu_count": os.cpu_count(),
     }
+
+
+def _n_new(answers: list[SnapshotTaken]) -> int:
+    """Return how many answers show other values than the one before them: a refresh without news is none."""
+    return sum(not np.array_equal(one.confidence, other.confidence) for one, other in pairwise(answers))
 
 
 def _is_known(viewer: Any, dock: AutoclassDock) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from napari_em_autoclass.core import pictures, tiling
 from napari_em_autoclass.core.events import CutRequest, CutTaken, SnapshotTaken, ViewRequest
 from napari_em_autoclass.core.normalise import Normalisation
-from napari_em_autoclass.core.pictures import Pictures
+from napari_em_autoclass.core.pictures import Pictures, share_of_time
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.core.working import WorkingVolume
 
@@ -55,7 +55,7 @@ def test_a_section_is_drawn_at_once_then_when_its_time_has_come(made: Pictures, 
     assert isinstance(made.take(Costly(fake_time), SECTION, OF_RUN), SnapshotTaken)
     assert not due(SECTION)
     assert due(replace(SECTION, serial=9))
-    fake_time.now += 0.45
+    fake_time.now += 0.35
     assert not due(SECTION)
     fake_time.now += 0.1
     assert due(SECTION)
@@ -65,6 +65,19 @@ def test_a_section_is_drawn_at_once_then_when_its_time_has_come(made: Pictures, 
 def test_pictures_take_a_fifth_of_the_time_at_most(made: Pictures, fake_time: Any) -> None:
     made.take(Costly(fake_time), SECTION, OF_RUN)
     fake_time.now += 0.39
+    assert not made.is_due(SECTION, 0.0, is_paused=False)
+    fake_time.now += 0.02
+    assert made.is_due(SECTION, 0.0, is_paused=False)
+
+
+def test_beside_steps_that_leave_a_processor_free_they_take_more(
+    made: Pictures, fake_time: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "processor_threads", lambda _: 2)
+    assert (share_of_time(1), share_of_time(2)) == (0.6, 0.2)
+    made.share = 0.5
+    made.take(Costly(fake_time), SECTION, OF_RUN)
+    fake_time.now += 0.09
     assert not made.is_due(SECTION, 0.0, is_paused=False)
     fake_time.now += 0.02
     assert made.is_due(SECTION, 0.0, is_paused=False)
@@ -89,7 +102,7 @@ def test_a_cut_comes_in_pieces_with_time_to_learn_in_between(made: Pictures, fak
             fake_time.now += 0.02
     assert sorted(seen) == list(range(6))
     # Complete: from now on it is only kept fresh.
-    fake_time.now += 4.9
+    fake_time.now += 4.9 - took_s
     assert not made.is_due(CUT, 5.0, is_paused=False)
     assert not made.is_due(CUT, 5.0, is_paused=True)
     fake_time.now += 0.2

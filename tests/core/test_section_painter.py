@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from napari_em_autoclass.core import tiling
+from napari_em_autoclass.core import section_painter, tiling
 from napari_em_autoclass.core.classifier.unet2d import UNet2d
 from napari_em_autoclass.core.events import ViewRequest
+from napari_em_autoclass.core.model import empty_classifiers
 from napari_em_autoclass.core.normalise import Normalisation
+from napari_em_autoclass.core.run_settings import RunSettings
 from napari_em_autoclass.core.section_painter import SectionPainter
 from napari_em_autoclass.core.snapshot import Abandoned, classify_view
+from napari_em_autoclass.core.tiling import TileGrid
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.core.working import WorkingVolume
 
@@ -108,6 +111,37 @@ def test_once_complete_newer_weights_follow_tile_by_tile(working: WorkingVolume,
         after = painter.paint(other, 0.0)
     assert not painter.is_hurried
     np.testing.assert_array_equal(after.classes, whole.classes)
+
+
+def test_kept_fresh_in_halves_of_tiles_it_is_bit_for_bit_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.undo()  # tiles as large as ever
+    data = np.random.default_rng(0).integers(0, 256, (3, 250, 200), dtype=np.uint8)
+    fitted = Normalisation(centre=128, spread=70, section_centre=(128.0,) * 3, section_spread=(70.0,) * 3)
+    working = WorkingVolume(Volume(data, (50.0, 8.0, 8.0)), fitted, (1, 1))
+    torch.manual_seed(0)
+    network = empty_classifiers(RunSettings(), working.volume.voxel_size_nm, 3)["student"].eval()
+    with torch.no_grad():
+        network.head.weight.mul_(30)  # several classes, each here and there
+    view = ViewRequest(1, 0, 250, 0, 200, (3, 0))
+    sizes, classify = list[tuple[int, int]](), section_painter.classify_tile
+
+    def noted(classifier: Any, working: Any, grid: TileGrid, *rest: Any) -> Any:
+        sizes.append((grid.height, grid.width))
+        return classify(classifier, working, grid, *rest)
+
+    monkeypatch.setattr(section_painter, "classify_tile", noted)
+    painter = SectionPainter(working, 20, view)
+    whole = painter.paint(network, 60.0)
+    halves = [painter.paint(network, 0.0) for _ in range(2)]
+    assert sizes == [(256, 200), (128, 200), (128, 200)]
+    assert len(np.unique(whole.classes)) > 2
+    for half in halves:
+        np.testing.assert_array_equal(half.classes, whole.classes)
+        np.testing.assert_array_equal(half.confidence, whole.confidence)
+        for (_, prob), (_, expected) in zip(half.probs, whole.probs, strict=True):
+            np.testing.assert_array_equal(prob, expected)
 
 
 def test_nobody_waits_for_what_nobody_wants(working: WorkingVolume, net: Any) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_em_autoclass.core.clock import Timer
 from napari_em_autoclass.core.cut import CutPainter
+from napari_em_autoclass.core.device import processor_threads
 from napari_em_autoclass.core.errors import Abandoned, InputError
 from napari_em_autoclass.core.events import CutRequest, CutTaken, SnapshotTaken, ViewRequest
 from napari_em_autoclass.core.section_painter import SectionPainter
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
     from napari_em_autoclass.core.tiling import Classifier
     from napari_em_autoclass.core.working import WorkingVolume
 
-__all__ = ["Pictures"]
+__all__ = ["Pictures", "share_of_time"]
 
-# Pictures of what is in view take a fifth of the time at most, however large the section.
-_WAIT_PER_PICTURE = 4
+# Of the time, at most, however large the section.  Where steps leave a processor free, pictures have that to
+# themselves and to the viewer; where they don't, each picture is a delay of the training.
+_SHARE, _SHARE_BESIDE = 0.2, 0.6
 _PIECE_S = 0.25  # of what is not known yet, at one go
-_FRESH_PIECE_S = 0.08  # of what is: with the time in between at least two of these a second
+_FRESH_PIECE_S = 0.08  # of what is
 
 
 class Pictures:
@@ -36,11 +38,16 @@ class Pictures:
     ----------
     working : the volume
     n_classes : K
+
+    Attributes
+    ----------
+    share : of the time that they may take
     """
 
     def __init__(self, working: WorkingVolume, n_classes: int) -> None:
         self._working, self._n_classes = working, n_classes
-        self._since = Timer()
+        self.share = _SHARE
+        self._since = Timer()  # the last one was begun
         self._took_s = 0.0
         self._shown: ViewRequest | CutRequest | None = None
         self._cut: CutPainter | None = None
@@ -57,12 +64,12 @@ class Pictures:
 
         Parameters
         ----------
-        every_s : least time between two pictures of the same
+        every_s : least time from the beginning of one to that of the next of the same
         is_paused : nothing is learned, so only what is not complete yet goes on
         """
         if view != self._shown or self.is_hurried:
             return True
-        wait_s = _WAIT_PER_PICTURE * self._took_s
+        wait_s = self._took_s / self.share
         if self._cut is not None and not self._cut.is_complete:
             return is_paused or self._since.is_due(wait_s)
         return not is_paused and self._since.is_due(max(every_s, wait_s))
@@ -90,14 +97,13 @@ class Pictures:
         InputError
             If the file can't be read there.
         """
-        timer = Timer()
+        self._since.restart()
         self._shown = view
         if isinstance(view, ViewRequest):
             event: SnapshotTaken | CutTaken = self._of_section(classifier, view, of_run, is_wanted)
         else:
             event = self._of_cut(classifier, view, of_run)
-        self._took_s = timer.seconds()
-        self._since.restart()
+        self._took_s = self._since.seconds()
         return event
 
     def pieces(
@@ -155,3 +161,8 @@ class Pictures:
         cut = self._cut.paint(classifier, _PIECE_S)
         at = (view, cut.sections, cut.corner_yx)
         return CutTaken(*of_run, *at, cut.classes, cut.confidence, cut.probs, self._cut.is_complete)
+
+
+def share_of_time(n_threads: int) -> float:
+    """Return which share of the time pictures may take beside steps that compute with `n_threads`."""
+    return _SHARE_BESIDE if n_threads < processor_threads(None) else _SHARE

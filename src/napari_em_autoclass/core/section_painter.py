@@ -6,7 +6,7 @@ that somebody looks at waits for the rest.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -38,8 +38,25 @@ class _Canvas(NamedTuple):
     probs: NDArray[np.uint8]
 
 
+@dataclass
+class _Round:
+    """Tiles in the order in which they are painted, again and again."""
+
+    grid: TileGrid
+    corners: list[tuple[int, int]]
+    next: int = 0
+
+    def take(self) -> tuple[int, int]:
+        corner = self.corners[self.next]
+        self.next = (self.next + 1) % len(self.corners)
+        return corner
+
+
 class SectionPainter:
     """Classifies the tiles of what is looked at of a section, some at each call; when all are done it begins anew.
+
+    What is only kept fresh comes in halves of tiles, since a whole one may take longer than half a second.  They have
+    the values that the tiles have there, and cost a third more for their surroundings.
 
     Parameters
     ----------
@@ -53,20 +70,20 @@ class SectionPainter:
         self.request = request
         self._layout: tuple[TileGrid, tuple[int, ...]] | None = None
         self._canvas: _Canvas | None = None
-        self._tiles: list[tuple[int, int]] = []
-        self._next = 0
+        self._tiles: _Round | None = None
+        self._halves: _Round | None = None
         self._in_a_hurry = 0  # so many tiles are wanted before anything else
         self._painted: dict[tuple[int, int], Frame] = {}
 
     @property
     def is_complete(self) -> bool:
         """Whether every pixel has been answered at least once."""
-        return self._layout is not None and len(self._painted) == len(self._tiles)
+        return self._tiles is not None and len(self._painted) == len(self._tiles.corners)
 
     @property
     def is_hurried(self) -> bool:
         """Whether tiles are missing, or too old to be left beside new ones."""
-        return self._layout is None or self._in_a_hurry > 0
+        return self._tiles is None or self._in_a_hurry > 0
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -75,7 +92,7 @@ class SectionPainter:
 
     def hurry(self) -> None:
         """Want all tiles anew before anything else: the classes are other ones."""
-        self._in_a_hurry = len(self._tiles)
+        self._in_a_hurry = len(self._tiles.corners) if self._tiles is not None else 0
 
     def take_up(self, request: ViewRequest) -> bool:
         """Answer `request` from now on; return False where it asks for something else, so that another painter must."""
@@ -101,28 +118,29 @@ class SectionPainter:
             If the file can't be read there.
         """
         timer, n_painted = Timer(), 0
-        grid, prob_classes, canvas = self._laid_out(classifier)
-        while n_painted == 0 or not (timer.is_due(budget_s) or self._next == 0):
+        prob_classes, canvas = self._laid_out(classifier)
+        tiles = self._tiles if self.is_hurried else self._halves
+        assert tiles is not None, "both are laid out"
+        z = min(max(self.request.z, 0), self._working.shape_zyx[0] - 1)
+        while n_painted == 0 or not (timer.is_due(budget_s) or tiles.next == 0):
             if is_wanted is not None and not is_wanted():
                 if n_painted:
                     break
                 raise Abandoned
-            if self._tiles:
-                corner = self._tiles[self._next]
-                depth = self._working.shape_zyx[0]
-                place = (min(max(self.request.z, 0), depth - 1), *corner)
-                self._painted[corner] = self._put(
-                    canvas, classify_tile(classifier, self._working, grid, place, prob_classes)
-                )
-                self._next = (self._next + 1) % len(self._tiles)
+            if tiles.corners:
+                corner = tiles.take()
+                found = classify_tile(classifier, self._working, tiles.grid, (z, *corner), prob_classes)
+                frame = self._put(canvas, found)
+                if tiles is self._tiles:
+                    self._painted[corner] = frame
             self._in_a_hurry = max(self._in_a_hurry - 1, 0)
             n_painted += 1
         # Copies: nobody writes again to an array that was sent.
         probs = tuple(zip(prob_classes, canvas.probs.copy(), strict=True))
         return ViewMap(canvas.classes.copy(), canvas.confidence.copy(), probs)
 
-    def _laid_out(self, classifier: Classifier) -> tuple[TileGrid, tuple[int, ...], _Canvas]:
-        """Return grid, classes whose probabilities are painted, and what has been painted: nothing if these changed."""
+    def _laid_out(self, classifier: Classifier) -> tuple[tuple[int, ...], _Canvas]:
+        """Return the classes whose probabilities are painted, and what has been painted: nothing if tiles changed."""
         view = self.request
         prob_classes = tuple(k for k in view.prob_classes if UNCLEAR <= k <= highest_id(classifier, self._n_classes))
         layout = (TileGrid.fit(self._working, classifier, self._n_classes), prob_classes)
@@ -130,10 +148,12 @@ class SectionPainter:
             shape = (view.y1 - view.y0, view.x1 - view.x0)
             blank = (np.zeros((*n, *shape), np.uint8) for n in ((), (), (len(prob_classes),)))
             self._layout, self._canvas = layout, _Canvas(*blank)
-            self._tiles, self._next = self._middle_first(layout[0]), 0
+            self._tiles, self._halves = (
+                _Round(grid, self._middle_first(grid)) for grid in (layout[0], _halved(layout[0]))
+            )
             self._painted.clear()
             self.hurry()
-        return (*layout, self._canvas)
+        return prob_classes, self._canvas
 
     def _middle_first(self, grid: TileGrid) -> list[tuple[int, int]]:
         """Return the corners of the tiles (working pixels) that the view touches, those in its middle first."""
@@ -165,3 +185,10 @@ class SectionPainter:
         canvas.confidence[here] = tile.confidence[there]
         canvas.probs[here] = tile.probs[there]
         return y0, y1, x0, x1
+
+
+def _halved(grid: TileGrid) -> TileGrid:
+    """Return `grid` with tiles half as high; as it is where the surroundings are most of what a tile costs."""
+    if grid.height <= grid.halo:
+        return grid
+    return replace(grid, height=-(-grid.height // (2 * grid.stride)) * grid.stride)

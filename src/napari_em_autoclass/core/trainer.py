@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from napari_em_autoclass.core.beside import Beside
 from napari_em_autoclass.core.checkpoint import RunFolder
 from napari_em_autoclass.core.clock import Clock, Timer
 from napari_em_autoclass.core.course import Course
@@ -22,9 +23,7 @@ from napari_em_autoclass.core.device import choose_device, processor_threads
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import (
     CutRequest,
-    CutTaken,
     Event,
-    Notice,
     RunEnded,
     RunStarted,
     SnapshotTaken,
@@ -32,9 +31,11 @@ from napari_em_autoclass.core.events import (
 )
 from napari_em_autoclass.core.further_volumes import FurtherVolumes, as_recorded
 from napari_em_autoclass.core.leading import open_learner
+from napari_em_autoclass.core.live_pictures import LivePictures
 from napari_em_autoclass.core.model import Model, fingerprint, working_volume
-from napari_em_autoclass.core.pictures import Pictures
+from napari_em_autoclass.core.pictures import share_of_time
 from napari_em_autoclass.core.quality_watch import QualityWatch
+from napari_em_autoclass.core.run_end import ended
 from napari_em_autoclass.core.run_keeper import RunKeeper
 from napari_em_autoclass.core.run_settings import refuse_fixed_changes
 from napari_em_autoclass.core.snapshot import middle_view
@@ -45,16 +46,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_em_autoclass.core.checkpoint import Progress
+    from napari_em_autoclass.core.classifier import FilterClassifier, ForecastClassifier
+    from napari_em_autoclass.core.events import Stage
     from napari_em_autoclass.core.further_volumes import Further
     from napari_em_autoclass.core.learner import Learner
+    from napari_em_autoclass.core.run_end import Reason
     from napari_em_autoclass.core.run_settings import RunSettings
     from napari_em_autoclass.core.volume import Volume
 
 __all__ = ["Trainer"]
 
 _PAUSE_S = 0.03
-# After a stop a picture that is being made has so long: a large section would take seconds.
-_LAST_PICTURE_S = 0.5
 
 
 class Trainer:
@@ -91,7 +93,6 @@ class Trainer:
         self.device = choose_device(settings.device)
         self._stop = False
         self._stopped_at = 0.0
-        self._no_picture = ""
         self._clock = Clock()
         if resume and run_dir is None:
             raise InputError("to resume, name the folder of the run")
@@ -104,7 +105,8 @@ class Trainer:
             factors = bin_factors(volume.voxel_size_nm, settings.working_pixel_nm)
             self._working = WorkingVolume(volume, folder.normalisation, factors)
         self._volume = volume
-        self._pictures = Pictures(self._working, settings.n_classes)
+        self._pictures = LivePictures(self, self._working)
+        self._beside: Beside | None = None
         learned = self._working.part(settings.learned_box(volume.shape_zyx), settings.skip_sections)
         self._further = FurtherVolumes.of(also, settings, folder)
         all_learned = (learned, *self._further.workings)
@@ -142,6 +144,11 @@ class Trainer:
         """Ask the training to end after the current step; the run stays usable."""
         self._stop, self._stopped_at = True, time.perf_counter()
 
+    @property
+    def stopped_for_s(self) -> float:
+        """Seconds since `stop`, 0 without one."""
+        return max(time.perf_counter() - self._stopped_at, 1e-9) if self._stop else 0.0
+
     def events(self) -> Generator[Event, None, None]:
         """Train, and say what happens; closing the generator saves the run and ends it.
 
@@ -153,9 +160,16 @@ class Trainer:
         threads = torch.get_num_threads()
         try:
             yield self._started()
-            torch.set_num_threads(processor_threads(self.settings.training.threads))
+            n_threads = processor_threads(self.settings.training.threads)
+            torch.set_num_threads(n_threads)
+            if self.device.name == "cpu":
+                # On a GPU steps are short, and two threads would only wait for each other: pictures come in between.
+                self._beside = Beside(n_threads)
+                self._pictures.allow(share_of_time(n_threads))
             yield from self._until_closed()
         finally:
+            if self._beside is not None:
+                self._beside.close()
             torch.set_num_threads(threads)
             self._keeper.close()
 
@@ -185,7 +199,7 @@ class Trainer:
             self._course.go_on(state, has_budget=used < 1)
         else:  # a new run, or one that was killed before it had learned anything
             self._course.begin(self.settings)
-        yield from self._picture(self.view or middle_view(self._volume))
+        yield from self._pictures.of(self.view or middle_view(self._volume), self._look())
         yield from self._checkpoint()
 
     def _train(self) -> Iterator[Event]:
@@ -196,7 +210,7 @@ class Trainer:
                 time.sleep(_PAUSE_S)
             else:
                 self._clock.go_on()
-                yield from self._course.advance(self.settings, min(self._fraction(), 1.0), self._is_wanted)
+                yield from self._advanced()
             if self._course.collapse.is_final:
                 with suppress(OSError):
                     self._keeper.log.write()  # the curve that shows it
@@ -206,9 +220,8 @@ class Trainer:
                 yield from self._keeper.save_at_last(*self._to_save(), is_hurried=self._is_stopped)
                 yield self._ended("diverged")
                 return
-            view, every_s = self.view, self.settings.training.snapshot_every_s
-            if view is not None and self._pictures.is_due(view, every_s, is_paused=self.is_paused):
-                yield from self._picture(view)
+            if self._beside is None or self.is_paused:
+                yield from self._pictures.due(self._look())
             may_save = self._course.collapse.may_save and not self.is_paused
             if may_save and saves.is_due(self.settings.training.checkpoint_every_s):
                 yield from self._checkpoint()
@@ -220,30 +233,35 @@ class Trainer:
             yield from self._keeper.save_at_last(*self._to_save(), is_hurried=self._is_stopped)
         section = self.view if isinstance(self.view, ViewRequest) else middle_view(self._volume)
         last: Event | None = None
-        for last in self._picture(section):
+        for last in self._pictures.of(section, self._look()):
             yield last
         if self.folder is not None and isinstance(last, SnapshotTaken) and last.is_complete:
             with suppress(OSError):  # only a picture
                 self.folder.save_snapshot(last.view, last.classes)
         yield self._ended("stopped" if self._stop else "finished")
 
+    def _advanced(self) -> Iterator[Event]:
+        """Do a step, and while it runs yield pictures with the weights of before it, where that is of use."""
+        do = partial(self._course.advance, self.settings, min(self._fraction(), 1.0), self._is_wanted)
+        if self._beside is None or self.view is None:
+            yield from do()
+            return
+        classifier, of_run = self._look()
+        look = (self._beside.copied(classifier), of_run)
+        step = self._beside.start(do)
+        try:
+            yield from self._pictures.until(step, look)
+        finally:
+            # Also when closed: a step that is half done must not be saved, and its error comes before all else.
+            said = step.result()
+        yield from said
+
     # --- pictures, saving --------------------------------------------------------------------------------------------
 
-    def _picture(self, view: ViewRequest | CutRequest) -> Iterator[SnapshotTaken | CutTaken | Notice]:
-        """Yield pieces of the map of a view; nothing if that took too long for a run that was stopped."""
-        of_run = (self.run_id, self._course.progress.step, self._course.progress.stage)
-        classifier = self._course.learner.classifier.eval()
-        try:
-            yield from self._pictures.pieces(
-                classifier, view, of_run, self._has_time, lambda: self.view in (None, view) and not self._stop
-            )
-        except InputError as error:  # a damaged chunk, or NaN: the rest can be learned from all the same
-            if str(error) != self._no_picture:
-                self._no_picture = str(error)
-                yield Notice(self.run_id, f"There is no map of what is in view: {error}.")
-
-    def _has_time(self) -> bool:
-        return not self._stop or time.perf_counter() < self._stopped_at + _LAST_PICTURE_S
+    def _look(self) -> tuple[FilterClassifier | ForecastClassifier, tuple[str, int, Stage]]:
+        """Return what gives pixels their classes now, and of which run, step and stage that is."""
+        progress = self._course.progress
+        return self._course.learner.classifier.eval(), (self.run_id, progress.step, progress.stage)
 
     def _checkpoint(self) -> Iterator[Event]:
         yield from self._measured()
@@ -266,17 +284,8 @@ class Trainer:
     def _is_stopped(self) -> bool:
         return self._stop
 
-    def _ended(self, reason: str) -> RunEnded:
-        step = self._course.progress.step
-        message = {
-            "finished": "Done.",
-            "stopped": "Stopped; the run can be resumed.",
-            "collapsed": "Collapsed: nearly everything is one class. Stopped; the last good map is kept. "
-            "Raise 'Use all the classes' and start again.",
-            "diverged": f"The loss diverged again. Stopped; what was learned up to step {step} is kept. "
-            "Lower the learning rate, or the weights of the terms, and start again.",
-        }[reason]
-        return RunEnded(self.run_id, step, reason, message)  # type: ignore[arg-type]
+    def _ended(self, reason: Reason) -> RunEnded:
+        return ended(self.run_id, self._course.progress.step, reason)
 
     def _fraction(self) -> float:
         """Return how much of the budget is used, 0 to 1."""
