@@ -5,6 +5,7 @@ Source: the format is described in Neuroglancer's repository, src/datasource/pre
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -118,9 +119,11 @@ def _refuse_packed_files(level: Place, name: str) -> None:
     """
     if not isinstance(level, Path) or not level.is_dir():
         return
-    first = next(level.iterdir(), None)
-    if first is not None and first.suffix in _PACKED:
+    with os.scandir(level) as entries:  # of which there may be millions
+        first = next(entries, None)
+    suffix = Path(first.name).suffix if first is not None else ""
+    if suffix in _PACKED:
         raise InputError(
-            f"{name}: its chunks are packed in files {first.suffix}, as a server would send them; "
+            f"{name}: its chunks are packed in files {suffix}, as a server would send them; "
             f"unpack them first, e.g. by: gunzip -r {level.parent}"
         )
