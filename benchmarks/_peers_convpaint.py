@@ -17,6 +17,7 @@ import importlib.util
 import json
 import os
 import sys
+import types
 from pathlib import Path
 
 # The plugin is made of widgets, and imports them wherever it is used.
@@ -39,12 +40,22 @@ def main() -> None:
     args = parser.parse_args()
     if args.features == "vgg16":
         _check_weights()
-    from napari_convpaint import ConvpaintModel
+    if importlib.util.find_spec("torchvision") is None:
+        _leave_out_transformers()
+    from napari_convpaint.convpaint_model import ConvpaintModel
 
     model = ConvpaintModel(fe_name=args.features, fe_scalings=_PYRAMID)
     found = model.get_feature_image(np.load(args.stack), kmeans_clusters=args.n_classes)
     np.save(args.out, np.asarray(found, dtype=np.uint8))
     print(json.dumps({"steps": None, "train_s": None}))
+
+
+def _leave_out_transformers() -> None:
+    """Let it find its features without torchvision: it imports all of them at once, and these can't do without."""
+    for module, feature_extractor in (("dino_jafar", "DinoJafarFeatures"), ("dinov3", "Dinov3Features")):
+        name = f"napari_convpaint.feature_extractors.{module}"
+        sys.modules[name] = types.ModuleType(name)
+        setattr(sys.modules[name], feature_extractor, type(feature_extractor, (), {}))
 
 
 def _check_weights() -> None:

@@ -33,6 +33,7 @@ ENVIRONMENTS = {
             "napari[pyqt6]>=0.6.6",
             "imagecodecs",
             "matplotlib",
+            "nibabel",
             "pyclesperanto",
             "qtpy",
             "scikit-image",
@@ -40,7 +41,8 @@ ENVIRONMENTS = {
         ),
         "napari-cellseg3d==0.2.4",
     ),
-    # Without torchvision and timm, which only features with weights to download need.
+    # Without torchvision, of which the registry has no build for this torch, and timm, which needs it: only features
+    # with weights to download use them.
     "convpaint": Environment(
         (
             _TORCH,

@@ -30,6 +30,7 @@ from monai.inferers import sliding_window_inference
 from napari_cellseg3d import config
 from napari_cellseg3d.code_models.models.model_WNet import WNet_
 from napari_cellseg3d.code_models.worker_training import WNetTrainingWorker
+from napari_cellseg3d.utils import correct_rotation
 
 # As its worker does when it looks at a volume during training.
 _OVERLAP, _SIGMA_SCALE = 0.1, 0.01
@@ -55,6 +56,9 @@ def main() -> None:
 def trained(args: argparse.Namespace) -> tuple[dict[str, torch.Tensor], int]:
     """Return the weights after so many seconds, and the number of updates."""
     with tempfile.TemporaryDirectory() as folder:
+        # As it reads a TIFF: (X, Y, Z), which it makes (Y, X, Z).
+        turned = Path(folder) / "turned.npy"
+        np.save(turned, correct_rotation(np.load(args.stack)))
         wishes = config.WNetTrainingWorkerConfig(
             num_classes=args.n_classes,
             sampling=True,
@@ -62,7 +66,7 @@ def trained(args: argparse.Namespace) -> tuple[dict[str, torch.Tensor], int]:
             max_epochs=_FOREVER,
             num_workers=0,
             results_path_folder=folder,
-            train_data_dict=[{"image": str(args.stack)}],
+            train_data_dict=[{"image": str(turned)}],
         )
         start, steps, weights = time.perf_counter(), 0, {}
         reports = WNetTrainingWorker(wishes).train()
@@ -81,7 +85,7 @@ def classified(weights: dict[str, torch.Tensor], args: argparse.Namespace) -> An
     """Return the class map (Z, Y, X) uint8."""
     model = WNet_(in_channels=1, out_channels=args.n_classes)
     model.load_state_dict(weights)  # it drops the decoder's
-    image = torch.from_numpy(np.load(args.stack))[None, None]
+    image = torch.from_numpy(np.ascontiguousarray(correct_rotation(np.load(args.stack))))[None, None]
     logits = sliding_window_inference(
         image,
         roi_size=[args.patch] * 3,
@@ -91,7 +95,7 @@ def classified(weights: dict[str, torch.Tensor], args: argparse.Namespace) -> An
         mode="gaussian",
         sigma_scale=_SIGMA_SCALE,
     )
-    return (logits[0].argmax(dim=0) + 1).numpy().astype(np.uint8)
+    return correct_rotation((logits[0].argmax(dim=0) + 1).numpy().astype(np.uint8))
 
 
 if __name__ == "__main__":

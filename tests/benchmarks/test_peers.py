@@ -145,7 +145,7 @@ def test_methods_are_measured_from_end_to_end(tmp_path: Path, monkeypatch: pytes
     from napari_em_autoclass.core.phantom import make_phantom
 
     peers, stack, out = module("peers"), tmp_path / "p.ome.tif", tmp_path / "peers.json"
-    write_phantom(make_phantom((6, 96, 96), "sstem", 0), stack, tmp_path / "p_labels.ome.tif")
+    write_phantom(make_phantom((6, 256, 256), "sstem", 0), stack, tmp_path / "p_labels.ome.tif")
     names = ["k-means", "kim-2020", "wnet3d", "filters", "forest"]
     words = ["--stacks", str(stack), "--seconds", "1", "--classes", "4", "--out", str(out), "--methods", *names]
     monkeypatch.setattr("sys.argv", ["peers.py", *words])
