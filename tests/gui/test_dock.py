@@ -177,7 +177,7 @@ def test_removing_the_dock_while_learning_ends_the_worker(
     qtbot.waitUntil(lambda: dock.class_panel.rows.rowCount() == 4, timeout=3000)
     dock.class_panel.probabilities_wanted.emit(frozenset({UNCLEAR, 3}))
     assert len(viewer.layers) == 4
-    with qtbot.waitSignal(dock.destroyed, timeout=3000):
+    with qtbot.waitSignal(dock.destroyed, timeout=10_000):
         viewer.window.remove_dock_widget(dock)
     qtbot.waitUntil(lambda: runs[0].closed, timeout=3000)
     assert [layer.name for layer in viewer.layers] == ["tiny", "classes · tiny"]

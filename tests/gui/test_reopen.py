@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from dropping import drop
 from napari.layers import Image, Labels
+from qtpy.QtWidgets import QWidget
 from tiny_run import STEPS, K, copy_run, make_tiny_run
 
 from napari_em_autoclass import contributions
@@ -262,8 +263,10 @@ def test_a_run_dropped_on_the_picture_is_taken_up_without_a_question(
     qtbot: Any, viewer: Any, open_dock: Any, made: Any
 ) -> None:
     dock = open_dock()
-    viewer.window._qt_window.show()
-    assert drop(viewer.window._qt_viewer, made[0].as_uri())
+    window = dock.window()
+    window.show()
+    (picture,) = (w for w in window.centralWidget().findChildren(QWidget) if type(w).__name__ == "QtViewer")
+    assert drop(picture, made[0].as_uri())
     wait_for_run(qtbot, dock, made[0])
     check_all_is_as_it_was(dock, viewer, made[0])
 

@@ -62,7 +62,7 @@ def save_history(run: Path, history: History) -> History:
     ChangedElsewhere
         If the file is no longer the one that the history was read from.
     InputError
-        If the file is damaged; see `mend_history`.
+        If the file is damaged, or of another run; see `mend_history`.
     """
     path = run / CLASSES_NAME
     if not path.exists():
@@ -70,6 +70,8 @@ def save_history(run: Path, history: History) -> History:
         return history
     with locked_briefly(run / _LOCK):
         before = read_history(run)
+        if before.present.n_classes != history.present.n_classes:
+            raise InputError(f"{path} is damaged: it is of another run; restore it")
         if before.revision != history.revision:
             raise ChangedElsewhere(run, before)
         saved = replace(history, revision=history.revision + 1)

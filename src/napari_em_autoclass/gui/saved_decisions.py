@@ -47,9 +47,7 @@ def _saved(folder: RunFolder, history: History) -> History | None:
         return None
     try:
         return folder.save_history(history)
-    except ChangedElsewhere as error:
-        if error.theirs.present.n_classes != history.present.n_classes:
-            return None
+    except ChangedElsewhere:
         raise
     except InputError:
         return None
