@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 import torch
@@ -23,6 +24,18 @@ def test_a_step_runs_in_a_thread_with_threads_of_its_own(beside: Beside) -> None
     assert torch.get_num_threads() == before
     beside.close()
     assert not any(thread.name.startswith("training-step") for thread in threading.enumerate())
+
+
+def test_how_long_the_last_step_took_is_known(beside: Beside, fake_time: Any) -> None:
+    assert beside.step_s == 0
+
+    def step() -> list[Any]:
+        fake_time.now += 2.5
+        return []
+
+    beside.start(step).result()
+    assert beside.step_s == 2.5
+    beside.close()
 
 
 def test_a_copy_holds_the_weights_of_when_it_was_made(beside: Beside) -> None:

@@ -69,6 +69,29 @@ def test_beside_a_long_step_pictures_come_as_they_are_due(
     assert found == [1, 1, 3]
 
 
+def test_a_picture_that_would_hold_up_the_next_step_waits_for_it(
+    made: LivePictures, look: Any, fake_time: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits = list[float]()
+
+    def waited(steps: tuple[Future[Any]], timeout: float) -> None:
+        waits.append(fake_time.now)
+        steps[0].set_result([])
+
+    monkeypatch.setattr("napari_em_autoclass.core.live_pictures.wait", waited)
+    made._pictures.take(*look[:1], VIEW, look[1])
+    made._pictures._took_s = 0.4
+    fake_time.now += 5
+    began, found = fake_time.now, []
+    for _ in made.until(running(), look, 10.0):
+        made._pictures._took_s = 0.4
+        found.append(round(fake_time.now - began, 1))
+        # 5.1 s are left, more than it takes; then 0.1 s, less than half of that
+        fake_time.now += 4.9 if len(found) == 1 else 5.0
+    assert found == [0, 4.9]
+    assert waits == [began + 9.9]
+
+
 @pytest.mark.parametrize("change", [{"view": None}, {"stopped_for_s": 0.1}], ids=str)
 def test_what_nobody_looks_at_is_not_made(
     made: LivePictures, training: Any, look: Any, fake_time: Any, change: dict[str, Any]

@@ -83,6 +83,13 @@ def test_beside_steps_that_leave_a_processor_free_they_take_more(
     assert made.is_due(SECTION, 0.0, is_paused=False)
 
 
+def test_only_what_is_known_waits_for_a_step_that_nearly_ends(made: Pictures, fake_time: Any) -> None:
+    assert not made.can_wait(SECTION, 0.01)
+    made.take(Costly(fake_time), SECTION, OF_RUN)  # 0.1 s
+    assert [made.can_wait(SECTION, left) for left in (0.06, 0.04, 0.01, 0.0, -1.0)] == [False, True, True, False, False]
+    assert not made.can_wait(replace(SECTION, z=2), 0.04)
+
+
 def test_a_cut_comes_in_pieces_with_time_to_learn_in_between(made: Pictures, fake_time: Any) -> None:
     classifier = Costly(fake_time)
     seen: list[int] = []

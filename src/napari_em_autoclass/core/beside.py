@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from napari_em_autoclass.core.clock import Timer
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import Future
@@ -30,15 +32,20 @@ class Beside:
     Parameters
     ----------
     n_threads : that torch uses for a step: it counts them for each thread by itself
+
+    Attributes
+    ----------
+    step_s : seconds that the last step took, 0 before the first
     """
 
     def __init__(self, n_threads: int) -> None:
         self._thread = ThreadPoolExecutor(1, "training-step", torch.set_num_threads, (n_threads,))
+        self.step_s = 0.0
         self._copied: tuple[nn.Module, FilterClassifier | ForecastClassifier] | None = None
 
     def start(self, step: Callable[[], list[Event]]) -> Future[list[Event]]:
         """Begin a step; none may be running."""
-        return self._thread.submit(step)
+        return self._thread.submit(self._timed, step)
 
     def copied(self, classifier: FilterClassifier | ForecastClassifier) -> FilterClassifier | ForecastClassifier:
         """Return `classifier` as it is now, in evaluation mode; the next call overwrites what it returned.
@@ -56,6 +63,12 @@ class Beside:
     def close(self) -> None:
         """Wait for the step that runs, and end the thread."""
         self._thread.shutdown()
+
+    def _timed(self, step: Callable[[], list[Event]]) -> list[Event]:
+        timer = Timer()
+        said = step()
+        self.step_s = timer.seconds()
+        return said
 
 
 @contextmanager

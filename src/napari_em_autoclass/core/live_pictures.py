@@ -6,6 +6,7 @@ from concurrent.futures import wait
 from typing import TYPE_CHECKING, Protocol
 
 from napari_em_autoclass.core.beside import one_thread
+from napari_em_autoclass.core.clock import Timer
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import Notice
 from napari_em_autoclass.core.pictures import Pictures
@@ -68,7 +69,7 @@ class LivePictures:
         if view is not None:
             yield from self.of(view, look)
 
-    def until(self, step: Future[list[Event]], look: Look) -> Iterator[Event]:
+    def until(self, step: Future[list[Event]], look: Look, step_s: float = 0.0) -> Iterator[Event]:
         """Yield pictures, one piece after the other as they are due, until `step` is done.
 
         It is looked at least once, so that also beside the shortest steps a picture comes when it is due.
@@ -77,17 +78,18 @@ class LivePictures:
         ----------
         step : runs in another thread
         look : as from before it: with weights that the step leaves alone
+        step_s : seconds that it will take, about, if that is known
         """
-        is_done = False
+        is_first, is_done, since = True, False, Timer()
         while not is_done:
             view = None if self._training.stopped_for_s else self._due_view()
-            if view is None:
+            if view is None or (not is_first and self._pictures.can_wait(view, step_s - since.seconds())):
                 wait((step,), timeout=_LOOK_EVERY_S)
             else:
                 with one_thread():
                     piece = list(self.of(view, look, is_whole=False))
                 yield from piece
-            is_done = step.done()
+            is_first, is_done = False, step.done()
 
     def of(
         self, view: ViewRequest | CutRequest, look: Look, *, is_whole: bool = True

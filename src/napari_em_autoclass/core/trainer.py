@@ -250,7 +250,7 @@ class Trainer:
         look = (self._beside.copied(classifier), of_run)
         step = self._beside.start(do)
         try:
-            yield from self._pictures.until(step, look)
+            yield from self._pictures.until(step, look, self._beside.step_s)
         finally:
             # Also when closed: a step that is half done must not be saved, and its error comes before all else.
             said = step.result()
