@@ -2,7 +2,7 @@
 
     em-autoclass phantom phantom.ome.tif
     em-autoclass train phantom.ome.tif --out run --seconds 90
-    python docs/pictures.py run phantom.ome.tif docs/images/method_steps.png
+    python docs/pictures.py run phantom.ome.tif docs/images/method_steps.jpg
 
 Five panels of one section: the image, the first sketch, the 20 classes, 5 groups suggested by the program, the truth.
 """
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _SIDE, _GAP, _HEAD = 320, 8, 26
 
+Panels = dict[str, "NDArray[np.uint8]"]
+"""Pictures (Y, X, 3) by what is written above them."""
+
 
 def main(run: Path, stack: Path, out: Path) -> None:
     """Draw the panels side by side."""
@@ -54,26 +57,29 @@ def main(run: Path, stack: Path, out: Path) -> None:
     grey = np.asarray(volume.data[view.z : view.z + 1, section[0], section[1]])[0]
     panels = {
         "one section": np.repeat(grey[..., None], 3, axis=2),
-        "first sketch, after seconds": _coloured(classify_view(sketch, working, n, view).classes, grey),
-        f"{n} classes, learned": _coloured(classes, grey),
-        "5 groups, suggested": _coloured(lookup[classes], grey),
-        "truth": _coloured(np.asarray(truth.data[view.z : view.z + 1, section[0], section[1]])[0], grey),
+        "first sketch, after seconds": coloured(classify_view(sketch, working, n, view).classes, grey),
+        f"{n} classes, learned": coloured(classes, grey),
+        "5 groups, suggested": coloured(lookup[classes], grey),
+        "truth": coloured(np.asarray(truth.data[view.z : view.z + 1, section[0], section[1]])[0], grey),
     }
     Path(out).parent.mkdir(parents=True, exist_ok=True)
-    _row(panels).save(out, optimize=True)
+    row_of(panels).save(out, quality=80, optimize=True)
 
 
-def _coloured(ids: NDArray[np.integer], grey: NDArray[np.integer]) -> NDArray[np.uint8]:
+def coloured(ids: NDArray[np.integer], grey: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Return class ids (Y, X) as colours over grey values (Y, X), (Y, X, 3)."""
     colors = [(0, 0, 0), *(ImageColor.getrgb(color) for color in default_colors(254))]
     painted = np.array(colors)[ids] * 0.7 + grey[..., None] * 0.3
     return painted.astype(np.uint8)
 
 
-def _row(panels: dict[str, NDArray[np.uint8]]) -> Image.Image:
+def row_of(panels: Panels) -> Image.Image:
+    """Return panels of (Y, X, 3) side by side, each below its name."""
     picture = Image.new("RGB", (len(panels) * (_SIDE + _GAP) - _GAP, _SIDE + _HEAD), "white")
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(15)
     for i, (name, pixels) in enumerate(panels.items()):
-        picture.paste(Image.fromarray(pixels), (i * (_SIDE + _GAP), _HEAD))
+        shown = Image.fromarray(pixels).resize((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+        picture.paste(shown, (i * (_SIDE + _GAP), _HEAD))
         draw.text((i * (_SIDE + _GAP), 4), name, fill="black", font=font)
     return picture
 
