@@ -31,6 +31,10 @@ NOTE = "<!-- Written by docs/generate.py; change the source, not this page. -->\
 HEAD = "| setting | default | bounds | unit | what it does |\n|---|---|---|---|---|\n"
 
 
+# The tests run every other block.
+_NEEDS_CLUSTER = "<!-- not run: needs a Dask cluster; docs/howto/remote-gpu.md runs one -->\n"
+
+
 def settings_page() -> str:
     """Return the page of all settings, section by section."""
     parts = [
@@ -150,7 +154,8 @@ def _paragraphs(text: str | None) -> str:
 
 def _as_console(examples: re.Match[str]) -> str:
     commands = "\n".join(line for line in examples[0].splitlines() if line)
-    return f"```console\n{commands}\n```\n\n"
+    marker = _NEEDS_CLUSTER if "tcp://" in commands else ""
+    return f"{marker}```console\n{commands}\n```\n\n"
 
 
 def main() -> int:

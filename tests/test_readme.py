@@ -8,19 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from doc_blocks import PAGES, REPOSITORY, blocks_of, name_of
 
-REPOSITORY = Path(__file__).parents[1]
 README = REPOSITORY / "README.md"
-PAGES = [
-    README,
-    REPOSITORY / "CONTRIBUTING.md",
-    REPOSITORY / ".napari-hub" / "DESCRIPTION.md",
-    *sorted((REPOSITORY / "docs").rglob("*.md")),
-]
 
 
-def blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+def without_blocks(page: Path) -> str:
+    return re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
 def run_python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -32,7 +26,7 @@ def test_the_readme_is_short() -> None:
 
 
 def test_the_code_in_the_readme_runs(tmp_path: Path) -> None:
-    (code,) = blocks(README, "python")
+    (code,) = (block.text for block in blocks_of(README) if block.language == "python")
     assert "training.steps=60" in code
     # A reader wants to see something, a test only that it runs.
     done = run_python(code.replace("training.steps=60", "training.steps=3"), tmp_path)
@@ -40,26 +34,26 @@ def test_the_code_in_the_readme_runs(tmp_path: Path) -> None:
     assert re.search(r"^step \d+: [\d.]+ of 20 classes in use$", done.stdout, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_link_leads_somewhere(page: Path) -> None:
-    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", without_blocks(page)):
         assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
-def test_every_command_line_shown_exists(page: Path) -> None:
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_command_named_in_a_sentence_exists(page: Path) -> None:
+    """Those in blocks are run, or parsed, by tests/docs/test_code_blocks.py."""
     from typer.main import get_command
 
     from napari_em_autoclass.cli.app import app
 
-    known = {name: {option for parameter in command.params for option in parameter.opts}
+    known = {name: {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
              for name, command in get_command(app).commands.items()}  # fmt: skip
-    for block in blocks(page, "(?:console|bash)"):
-        for name, rest in re.findall(r"em-autoclass (\w+)([^#\n]*)", block):
-            assert name in known, f"{page.name}: there is no em-autoclass {name}"
-            for option in re.findall(r"(?<=\s)--[\w-]+", rest):
-                assert option in known[name], f"{page.name}: em-autoclass {name} has no {option}"
+    for named in re.findall(r"`em-autoclass (\w[^`]*)`", without_blocks(page)):
+        name, *words = named.split()
+        assert name in known, f"{page.name}: there is no em-autoclass {name}"
+        for option in words:
+            assert not option.startswith("--") or option in known[name], f"{page.name}: {name} has no {option}"
 
 
 def test_generated_pages_are_up_to_date() -> None:

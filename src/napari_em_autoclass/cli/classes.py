@@ -98,17 +98,17 @@ def classes(
 
     $ em-autoclass classes my-run
 
+    $ em-autoclass classes my-run --csv classes.csv --map classes.ome.zarr
+
     $ em-autoclass classes my-run --merge 3,7 --name mitochondria
 
-    $ em-autoclass classes my-run --split 7 --into 3
+    $ em-autoclass classes my-run --split 9 --into 3
 
     $ em-autoclass classes my-run --rename 5 "cytoplasm, light"
 
     $ em-autoclass classes my-run --undo
 
     $ em-autoclass classes my-run --suggest 5 --apply
-
-    $ em-autoclass classes my-run --csv classes.csv --map classes.ome.zarr
     """
     if name is not None and merge is None:
         raise InputError("--name belongs to --merge; to name one class write --rename ID NAME")
