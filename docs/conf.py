@@ -11,9 +11,12 @@ exclude_patterns = ["_build", "images/walk/short.md"]
 html_theme = "napari_sphinx_theme"
 html_title = "napari-em-autoclass"
 html_show_sourcelink = False
+html_static_path = ["static"]
+html_css_files = ["wide.css"]
 html_theme_options = {
     "navbar_end": ["theme-switcher"],
     "footer_start": [],  # it would lead to napari's own chat and repository
+    "header_links_before_dropdown": 7,
     "show_prev_next": True,
 }
 

@@ -20,6 +20,7 @@ STRICT = ("docs/tutorial.md",)
 SLOW = (
     "docs/howto/cluster.md",
     "docs/howto/compare-recipes.md",
+    "docs/howto/exchange.md",
     "docs/howto/remote-gpu.md",
     "docs/howto/several-gpus.md",
     "docs/reference/command-line.md",
