@@ -19,15 +19,21 @@ if TYPE_CHECKING:
 REPOSITORY = Path(__file__).parents[1]
 
 
-GUI_FIXTURES = {"qtbot", "qapp", "make_napari_viewer", "make_napari_viewer_proxy"}
+# Tests that one process does when several share the work, by the fixtures they use: those with windows share a screen
+# and its focus; large phantoms would else be made by every process.
+GROUPS = {
+    "gui": {"qtbot", "qapp", "make_napari_viewer", "make_napari_viewer_proxy"},
+    "phantoms": {"sstem", "fibsem", "sbfsem"},
+}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave all tests with windows to one process when several share the work: they share a screen and its focus."""
+    """Give each test its group, if it has one."""
     for item in items:
-        if GUI_FIXTURES & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.xdist_group("gui"))
+        for group, fixtures in GROUPS.items():
+            if fixtures & set(getattr(item, "fixturenames", ())):
+                item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)

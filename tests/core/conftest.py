@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_em_autoclass.core.events import Event
     from napari_em_autoclass.core.phantom import Phantom
     from napari_em_autoclass.core.run_settings import RunSettings
+    from napari_em_autoclass.core.trainer import Trainer
     from napari_em_autoclass.core.volume import Volume
 
 
@@ -47,12 +53,36 @@ def volume(phantom: Phantom) -> Volume:
     return Volume(phantom.raw, phantom.voxel_size_nm, "phantom")
 
 
-@pytest.fixture
-def settings(fast_settings: RunSettings) -> RunSettings:
-    """Ten steps: re-clustered after 3, 6; afresh from step 8 on."""
-    from napari_em_autoclass.core.run_settings import apply_setting
+def ten_steps() -> RunSettings:
+    from tiny_run import tiny_settings
 
-    made = fast_settings
-    for change in ("training.steps=10", "training.recluster_steps=3", "training.threads=1"):
-        made = apply_setting(made, change)
-    return made
+    # No checkpoint by the clock: on a busy machine ten steps may take longer than from one to the next.
+    return tiny_settings("training.steps=10", "training.recluster_steps=3", "training.checkpoint_every_s=3600")
+
+
+@pytest.fixture
+def settings() -> RunSettings:
+    """Ten steps: re-clustered after 3, 6; afresh from step 8 on."""
+    return ten_steps()
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run of `settings` on `volume` that nobody disturbed. It is done once: who changes its folder takes a copy."""
+
+    trainer: Trainer
+    events: tuple[Event, ...]
+    folder: Path
+
+    def copy(self, to: Path) -> Path:
+        return shutil.copytree(self.folder, to)
+
+
+@pytest.fixture(scope="session")
+def finished(phantom: Phantom, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    from napari_em_autoclass.core.trainer import Trainer
+    from napari_em_autoclass.core.volume import Volume
+
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    trainer = Trainer(Volume(phantom.raw, phantom.voxel_size_nm, "phantom"), ten_steps(), run_dir=folder)
+    return Finished(trainer, tuple(trainer.events()), folder)

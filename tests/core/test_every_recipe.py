@@ -22,7 +22,7 @@ STEPS = 4
 
 @pytest.fixture(scope="module")
 def tissue() -> Volume:
-    phantom = make_phantom((5, 160, 160), "sstem", seed=0)
+    phantom = make_phantom((5, 128, 128), "sstem", seed=0)
     return Volume(phantom.raw, phantom.voxel_size_nm, "phantom")
 
 
@@ -33,6 +33,7 @@ def small(name: str, *changes: str) -> RunSettings:
         *("n_classes=6", "device=cpu", "training.threads=1", "training.tiles_per_step=2", f"training.steps={STEPS}"),
         *("tiles.size_px=64", "tiles.region_px=64", "classifier.width=4", "classifier.depth=2"),
         *("classifier.n_features=8", "classifier.n_textons=8", "predictor.width=8", "training.recluster_steps=2"),
+        "classifier.filter_scales_nm=[8.0, 16.0]",
         *changes,
     ):
         settings = apply_setting(settings, change)

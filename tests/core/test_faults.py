@@ -13,6 +13,7 @@ import re
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,10 +57,10 @@ def stack_with(volume: Volume, section: int, value: float) -> Volume:
 
 
 @pytest.fixture
-def trained(volume: Volume, settings: RunSettings, tmp_path: Path) -> Path:
+def trained(finished: Any, tmp_path: Path) -> Path:
     """Give a run of ten steps."""
-    played(Trainer(volume, settings, run_dir=tmp_path / "run"))
-    return tmp_path / "run"
+    run: Path = finished.copy(tmp_path / "run")
+    return run
 
 
 # --- the stack -------------------------------------------------------------------------------------------------------

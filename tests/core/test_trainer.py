@@ -26,8 +26,8 @@ from napari_em_autoclass.core.volume import Volume
 # --- what comes when -------------------------------------------------------------------------------------------------
 
 
-def test_events_come_in_order(volume: Volume, settings: RunSettings, tmp_path: Path) -> None:
-    events = played(Trainer(volume, settings, run_dir=tmp_path / "run"))
+def test_events_come_in_order(finished: Any) -> None:
+    events = finished.events
     step, remade = ["StepDone"], ["ClassesRemade", "StepDone"]
     assert kinds_of(events) == [
         *("RunStarted", "SnapshotTaken", "CheckpointSaved"),
@@ -56,10 +56,9 @@ def test_each_run_has_its_own_id(volume: Volume, settings: RunSettings) -> None:
     assert Trainer(volume, settings).run_id != Trainer(volume, settings).run_id
 
 
-def test_a_step_reports_what_the_log_keeps(volume: Volume, settings: RunSettings, tmp_path: Path) -> None:
-    trainer = Trainer(volume, settings, run_dir=tmp_path / "run")
-    steps = steps_of(played(trainer))
-    rows = RunFolder.open(tmp_path / "run").log()
+def test_a_step_reports_what_the_log_keeps(finished: Any) -> None:
+    steps = steps_of(finished.events)
+    rows = RunFolder.open(finished.folder).log()
     assert [(row["step"], row["total"], row["terms"], row["skill"]) for row in rows] == [
         (event.step, event.total, dict(event.terms), event.skill) for event in steps
     ]
@@ -70,9 +69,9 @@ def test_a_step_reports_what_the_log_keeps(volume: Volume, settings: RunSettings
     assert [event.fraction for event in steps] == pytest.approx(np.arange(10) / 10)
 
 
-def test_the_total_is_the_weighted_sum_of_the_active_terms(volume: Volume, settings: RunSettings) -> None:
+def test_the_total_is_the_weighted_sum_of_the_active_terms(finished: Any, settings: RunSettings) -> None:
     weights = {term.kind: term.weight for term in settings.terms}
-    steps = steps_of(played(Trainer(volume, settings)))
+    steps = steps_of(finished.events)
     assert {kind for kind, _ in steps[0].terms} == {"forecast"}
     assert {kind for kind, _ in steps[-1].terms} == {kind for kind, weight in weights.items() if weight > 0}
     for event in steps:
@@ -87,18 +86,14 @@ def test_the_same_seed_gives_the_same_losses_and_another_seed_others(volume: Vol
     assert all(a != b for a, b in zip(first, other, strict=True))
 
 
-def test_random_numbers_of_others_do_not_change_a_run(volume: Volume, settings: RunSettings) -> None:
-    totals = []
-    for disturb in (False, True):
-        trainer, found = Trainer(volume, settings), []
-        for event in trainer.events():
-            if disturb:
-                torch.rand(3)
-                np.random.default_rng().normal()
-            if isinstance(event, StepDone):
-                found.append(event.total)
-        totals.append(found)
-    assert totals[0] == totals[1]
+def test_random_numbers_of_others_do_not_change_a_run(volume: Volume, settings: RunSettings, finished: Any) -> None:
+    found = []
+    for event in Trainer(volume, settings).events():
+        torch.rand(3)
+        np.random.default_rng().normal()
+        if isinstance(event, StepDone):
+            found.append(event.total)
+    assert found == [event.total for event in steps_of(finished.events)]
 
 
 # --- budget ----------------------------------------------------------------------------------------------------------

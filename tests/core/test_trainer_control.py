@@ -54,11 +54,15 @@ def test_a_run_stopped_before_its_first_step_is_usable(volume: Volume, settings:
 
 @pytest.mark.parametrize("slow", ["regions", "classes"])
 def test_a_stop_does_not_wait_for_what_precedes_a_step_and_loses_nothing(
-    volume: Volume, settings: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: str
+    volume: Volume,
+    settings: RunSettings,
+    finished: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    slow: str,
 ) -> None:
-    settings = apply_setting(settings, "training.recluster_steps=3")
-    undisturbed = Trainer(volume, settings, run_dir=tmp_path / "undisturbed")
-    n_steps = len(steps_of(played(undisturbed)))
+    undisturbed, n_steps = finished.trainer, len(steps_of(finished.events))
     stopped = Trainer(volume, settings, run_dir=tmp_path / "stopped")
     place = TileSource if slow == "regions" else ForecastClassifier
     name = "regions" if slow == "regions" else "features"

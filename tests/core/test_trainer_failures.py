@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,11 +33,9 @@ from napari_em_autoclass.core.volume import Volume
 # Events: started, sketch, checkpoint, steps 1-3, remade, steps 4-6, remade, steps 7-8, afresh, steps 9-10, ...
 @pytest.mark.parametrize("n_events", [2, 3, 4, 6, 7, 8, 11, 14, 15, 16, 17])
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(
-    volume: Volume, settings: RunSettings, tmp_path: Path, n_events: int
+    volume: Volume, settings: RunSettings, finished: Any, tmp_path: Path, n_events: int
 ) -> None:
-    whole, parts = tmp_path / "whole", tmp_path / "parts"
-    for _ in Trainer(volume, settings, run_dir=whole).events():
-        pass
+    whole, parts = finished.folder, tmp_path / "parts"
     running = Trainer(volume, settings, run_dir=parts).events()
     assert len(list(islice(running, n_events))) == n_events
     running.close()
@@ -72,11 +71,9 @@ def test_steps_logged_but_not_saved_are_done_again(volume: Volume, settings: Run
 
 
 def test_closing_a_resumed_run_at_once_leaves_it_as_it_was(
-    volume: Volume, settings: RunSettings, tmp_path: Path
+    volume: Volume, settings: RunSettings, finished: Any, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "run"
-    for _ in Trainer(volume, settings, run_dir=folder).events():
-        pass
+    folder = finished.copy(tmp_path / "run")
     weights, progress = RunFolder.open(folder).load_weights()
     assert progress.step == 10
     events = Trainer(volume, settings, run_dir=folder, resume=True).events()
@@ -88,9 +85,10 @@ def test_closing_a_resumed_run_at_once_leaves_it_as_it_was(
     assert all(torch.equal(kept[name], weights[name]) for name in weights)
 
 
-def test_a_finished_run_learns_on_when_its_budget_grows(volume: Volume, settings: RunSettings, tmp_path: Path) -> None:
-    for _ in Trainer(volume, settings, run_dir=tmp_path / "run").events():
-        pass
+def test_a_finished_run_learns_on_when_its_budget_grows(
+    volume: Volume, settings: RunSettings, finished: Any, tmp_path: Path
+) -> None:
+    finished.copy(tmp_path / "run")
     longer = changed(settings, "training.steps=13")
     events = list(Trainer(volume, longer, run_dir=tmp_path / "run", resume=True).events())
     assert [event.step for event in events if isinstance(event, StepDone)] == [11, 12, 13]
@@ -98,9 +96,10 @@ def test_a_finished_run_learns_on_when_its_budget_grows(volume: Volume, settings
     assert [row["step"] for row in curves(tmp_path / "run")] == list(range(1, 14))
 
 
-def test_a_finished_run_that_is_resumed_ends_at_once(volume: Volume, settings: RunSettings, tmp_path: Path) -> None:
-    for _ in Trainer(volume, settings, run_dir=tmp_path / "run").events():
-        pass
+def test_a_finished_run_that_is_resumed_ends_at_once(
+    volume: Volume, settings: RunSettings, finished: Any, tmp_path: Path
+) -> None:
+    finished.copy(tmp_path / "run")
     before = class_map(tmp_path / "run", volume)
     events = list(Trainer(volume, settings, run_dir=tmp_path / "run", resume=True).events())
     assert not any(isinstance(event, StepDone) for event in events)
