@@ -83,7 +83,7 @@ class Room:
             server.terminate()
         for server in reversed(self._servers):
             try:
-                server.wait(30)
+                server.wait(10)
             except subprocess.TimeoutExpired:  # on a busy machine a scheduler takes long to say good-bye
                 server.kill()
                 server.wait()
