@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from napari_em_autoclass.core.batching import BatchMaker, MadeBatch
+from napari_em_autoclass.core.batching import BatchMaker, MadeBatch, _spread
 from napari_em_autoclass.core.device import Device
 from napari_em_autoclass.core.learner import Learner
 from napari_em_autoclass.core.losses import Part
 from napari_em_autoclass.core.mean_teacher import MeanTeacher
 from napari_em_autoclass.core.model import working_volume
 from napari_em_autoclass.core.phantom import Phantom
+from napari_em_autoclass.core.regions import UNKNOWN
 from napari_em_autoclass.core.run_settings import RunSettings
 from napari_em_autoclass.core.volume import Volume
 
@@ -132,3 +133,12 @@ def test_the_same_seed_makes_the_same_batch(learner: Learner, fast_settings: Run
     one, other = (make(learner, fast_settings, *typing.get_args(Part), seed=3).batch for _ in range(2))
     assert torch.equal(one.logits, other.logits)
     assert all(torch.equal(one.seen[name].features, other.seen[name].features) for name in PASSES)
+
+
+def test_a_known_class_is_certain_and_an_unknown_one_undecided() -> None:
+    classes = torch.tensor([[[[2, UNKNOWN], [0, 1]]]])  # (B, S, H, W)
+    probs = _spread(classes, 4)
+    assert probs.shape == (1, 1, 4, 2, 2)
+    assert probs[0, 0, :, 0, 0].tolist() == [0, 0, 1, 0]
+    assert probs[0, 0, :, 0, 1].tolist() == [0.25] * 4
+    assert (probs.sum(dim=2) == 1).all()

@@ -185,3 +185,18 @@ def test_a_tile_holds_a_bounded_number_of_numbers(n_classes: int, factors: tuple
     grid = TileGrid.fit(WorkingVolume(large, view.normalisation, factors), network(), n_classes)
     numbers = n_classes * grid.height * factors[0] * grid.width * factors[1]
     assert numbers <= 16_000_000 * 1.2
+
+
+@pytest.mark.parametrize("n_classes", [2, 20, 254])
+def test_the_highest_class_is_found_and_of_equal_ones_the_first(n_classes: int) -> None:
+    logits = torch.randint(4, (n_classes, 33, 47), generator=torch.Generator().manual_seed(0)).float()
+    expected = torch.from_numpy(logits.numpy().argmax(axis=0)) + 1
+    assert torch.equal(tiling._highest(logits).long(), expected)
+
+
+def test_without_confidence_the_classes_are_the_same() -> None:
+    volume, classifier = working((37, 61), (2, 2)), network()
+    grid = TileGrid.fit(volume, classifier, K)
+    whole, bare = (classify_tile(classifier, volume, grid, (1, 0, 0), asked) for asked in ((), None))
+    assert np.array_equal(whole.classes, bare.classes)
+    assert (bare.confidence.size, bare.probs.size) == (0, 0)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate, one_hot
+from torch.nn.functional import interpolate
 
 from napari_em_autoclass.core.device import autocast
 from napari_em_autoclass.core.losses import Part, Seen, StepBatch
@@ -101,7 +101,7 @@ class BatchMaker:
         logits = features[:, :2]  # nobody reads them; see `losses.absent`
         if "logits" in parts:
             logits = self._student.classify(features)
-            labels = logits.argmax(dim=1)[mask]
+            labels = logits.movedim(1, -1).argmax(dim=-1)[mask]
         if parts & FROM_CLASS_MAPS and (drawn.classes is not None or sections.shape[1] > 1):
             anchor, neighbours, known = self._neighbours(drawn, sections, settings, generator)
             predicted = self._predictor(neighbours)
@@ -174,10 +174,7 @@ class BatchMaker:
         b, s = sections.shape[:2]
         if drawn.classes is not None:
             classes = drawn.classes.to(sections.device)  # (B, S, H, W)
-            n_classes = settings.n_classes
-            known = one_hot(classes[:, 1:].clamp(min=0), n_classes).movedim(-1, 2).float()  # (B, S - 1, K, H, W)
-            unknown = (classes[:, 1:] == UNKNOWN)[:, :, None]
-            return classes[:, 0], torch.where(unknown, 1 / n_classes, known), slice(None)
+            return classes[:, 0], _spread(classes[:, 1:], settings.n_classes), slice(None)
         first = 2 * int(torch.randint((s - 1) // 2, (), generator=generator))
         pair = slice(first, first + 2)
         with torch.set_grad_enabled(settings.predictor.reads == "student"):
@@ -189,20 +186,18 @@ class BatchMaker:
         return None, torch.cat([before, probs, after], dim=1), pair
 
     def _logits_of(self, images: Tensor) -> Tensor:
-        with autocast(self._device):
-            return torch.as_tensor(self._student(images).float())
+        return self._student.classify(self._features_of(self._student, images))
 
     def _forecasts(self, features: Tensor, drawn: DrawnTiles) -> dict[str, tuple[Tensor, Tensor]]:
-        """Return (logits (N, T), textons (N,)) for the section itself and for each distance, at the drawn pixels."""
-        device = features.device
-        index = drawn.pixels.to(device)[:, None].expand(-1, features.shape[1], -1)
-        sampled = features.flatten(2).gather(2, index)  # (B, D, n)
-        sampled = sampled.movedim(1, -1).flatten(0, 1)[..., None, None]  # (B * n, D, 1, 1)
+        """Return logits (N, T) at the drawn pixels and the textons there: (N,), or (2, N) for below and above."""
+        device, (b, _, h, w) = features.device, features.shape
+        rows = (drawn.pixels + torch.arange(b)[:, None] * (h * w)).flatten().to(device)  # (B * n,)
+        sampled = features.movedim(1, -1).flatten(0, 2).index_select(0, rows)  # (B * n, D)
         textons = {offset: labels.to(device) for offset, labels in drawn.textons.items()}
-        out = {"own": (self._student.own(sampled)[..., 0, 0], textons[0])}
-        for head, offset in zip(self._student.neighbours, self._offsets, strict=True):
-            logits = head(sampled)[..., 0, 0]
-            out[f"z±{offset}"] = (torch.cat([logits, logits]), torch.cat([textons[-offset], textons[offset]]))
+        own, *foretold = self._student.textures(sampled)
+        out = {"own": (own, textons[0])}
+        for logits, offset in zip(foretold, self._offsets, strict=True):
+            out[f"z±{offset}"] = (logits, torch.stack([textons[-offset], textons[offset]]))
         return out
 
 
@@ -211,6 +206,15 @@ def _inner_mask(features: Tensor) -> Tensor:
     mask = torch.zeros(features.shape[0], *features.shape[-2:], dtype=torch.bool, device=features.device)
     mask[:, _BORDER_PX:-_BORDER_PX, _BORDER_PX:-_BORDER_PX] = True
     return mask
+
+
+def _spread(classes: Tensor, n_classes: int) -> Tensor:
+    """Return probabilities (B, S, K, H, W): 1 at the class in `classes` (B, S, H, W), undecided where it is unknown."""
+    unknown = (classes == UNKNOWN)[:, :, None]
+    rest = unknown / n_classes
+    # Written once, in float: one-hot numbers of 64 bits took a fifth of all the memory that a step moves.
+    probs = rest.expand(-1, -1, n_classes, -1, -1).contiguous()
+    return probs.scatter_(2, classes.clamp(min=0)[:, :, None], rest.masked_fill(~unknown, 1.0))
 
 
 def _hidden_blocks(n: int, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

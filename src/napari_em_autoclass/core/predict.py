@@ -134,7 +134,7 @@ class Predictor:
     def _tile(self, working: WorkingVolume, place: tuple[int, int, int], skip: bool) -> TileResult | Box:
         """Return a tile, or if it can't be read and is to be left out, its voxels."""
         try:
-            return classify_tile(self.classifier, working, self.grid, place, self.wanted)
+            return classify_tile(self.classifier, working, self.grid, place, self.wanted or None)
         except InputError as error:
             z, y, x = place
             (fy, fx), (height, width) = working.factors_yx, self.grid.size_at(y, x)

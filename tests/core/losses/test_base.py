@@ -54,3 +54,15 @@ def test_random_numbers_depend_on_seed_step_and_name_and_on_nothing_else() -> No
 
     assert drawn(3, 0, "pairs") == drawn(3, 0, "pairs")
     assert len({drawn(step, seed, name) for step in range(20) for seed in range(5) for name in ("a", "b")}) == 200
+
+
+def test_log_probabilities_in_the_mask_are_made_once_and_pass_the_gradient_back() -> None:
+    torch.manual_seed(0)
+    logits, mask = torch.randn(2, 3, 4, 5, requires_grad=True), torch.rand(2, 4, 5) > 0.4
+    batch = StepBatch(logits, mask)
+    assert batch.log_p is batch.log_p
+    expected = masked_pixels(log_probs(logits), mask)
+    torch.testing.assert_close(batch.log_p, expected)
+    torch.testing.assert_close(batch.p, expected.exp())
+    ours = torch.autograd.grad(batch.log_p.square().sum(), logits, retain_graph=True)[0]
+    torch.testing.assert_close(ours, torch.autograd.grad(expected.square().sum(), logits)[0])

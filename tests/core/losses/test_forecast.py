@@ -95,3 +95,11 @@ def test_neighbours_that_are_all_unknown_cost_nothing_and_move_nothing(state) ->
     loss.backward()
     assert float(loss.detach()) == pytest.approx(-math.log(0.4) / 2, abs=1e-6)
     assert (logits.grad == 0).all()
+
+
+def test_two_sections_foretold_alike_cost_as_much_as_both_by_themselves(state) -> None:
+    torch.manual_seed(0)
+    logits, textons = torch.randn(5, 4), torch.tensor([[0, 1, 2, 3, 0], [1, -100, 2, -100, 0]])
+    together = Forecast()(batch_of(near=(logits, textons)), state).loss
+    apart = Forecast()(batch_of(near=(torch.cat([logits, logits]), textons.flatten())), state).loss
+    torch.testing.assert_close(together, apart)

@@ -72,8 +72,8 @@ class SplitClassifier(nn.Module):
         """
         n_classes = len(scores) - len(self.centres)
         known = scores[:n_classes].softmax(dim=0)  # (K, h, w)
-        top, index = known.max(dim=0)
-        ids, at = index + 1, n_classes
+        # By the scores, as without any split: two probabilities may be equal where their scores are not.
+        top, ids, at = known.amax(dim=0), scores[:n_classes].argmax(dim=0) + 1, n_classes
         highest = max(i for split in self.splits for i in split.ids)
         probs = torch.cat([known, known.new_zeros(max(highest - n_classes, 0), *known.shape[1:])])
         for split in self.splits:
@@ -97,8 +97,7 @@ def embedded(base: FilterClassifier | ForecastClassifier, image: Tensor) -> tupl
     image : (N, C, H, W)
     """
     if isinstance(base, ForecastClassifier):
-        embedding = base.embed(base.features(image))
-        logits: Tensor = base.head(embedding)
-        return embedding, logits
+        features = base.features(image)
+        return base.embed(features), base.classify(features)
     responses = base.responses(image)
     return responses, base.classify(responses)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d
 
+from napari_em_autoclass.core.heads.linear import pointwise
+
 __all__ = ["UNet2d"]
 
 
@@ -60,10 +62,17 @@ class UNet2d(nn.Module):
         skips.pop()
         for block in self.up:
             x = interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+            if x.requires_grad:
+                x.register_hook(_dense)  # type: ignore[no-untyped-call]
             x = block(torch.cat([x, skips.pop()], dim=1))
         # Not torch.as_tensor, which a trace takes for a move to the device it was traced on; so in the others.
-        features: Tensor = self.last(x)
+        features: Tensor = pointwise(self.last, x.movedim(1, -1)).movedim(-1, 1)
         return features
+
+
+def _dense(gradient: Tensor) -> Tensor:
+    # Joining maps passes back a part of a larger gradient: enlarging's own backward pass takes ten times as long on it.
+    return gradient.contiguous(memory_format=torch.channels_last)
 
 
 def _block(n_in: int, n_out: int) -> nn.Sequential:

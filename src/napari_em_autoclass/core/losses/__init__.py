@@ -9,6 +9,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 
+import torch
 from pydantic import Field
 
 from napari_em_autoclass.core.losses import (
@@ -86,11 +87,14 @@ class ObjectiveOut(NamedTuple):
 
 def objective(terms: tuple[LossTerm, ...], batch: StepBatch, state: TrainState) -> ObjectiveOut:
     """Return the weighted sum of the active `terms` on one batch, and what each contributed before weighting."""
-    total = absent(batch).loss
-    parts: dict[str, float] = {}
+    losses: dict[str, Tensor] = {}
+    weighted: list[Tensor] = []
     for term in terms:
         if term.is_active(state.fraction):
-            out = term(batch, state)
-            total = total + term.weight * out.loss
-            parts[term.kind] = float(out.loss.detach())
-    return ObjectiveOut(total, parts)
+            losses[term.kind] = term(batch, state).loss
+            weighted.append(term.weight * losses[term.kind])
+    # Not begun with a 0 that depends on the logits: its gradient, all zeros, would pass through the whole network.
+    total = sum(weighted[1:], weighted[0]) if weighted else absent(batch).loss
+    # Brought to the processor together: each by itself would make a graphics card wait.
+    values = torch.stack([loss.detach().float() for loss in losses.values()]).tolist() if losses else []
+    return ObjectiveOut(total, dict(zip(losses, values, strict=True)))

@@ -13,8 +13,6 @@ from napari_em_autoclass.core.losses.base import (
     TermOut,
     TrainState,
     absent,
-    log_probs,
-    masked_pixels,
 )
 
 __all__ = ["Anchor"]
@@ -40,5 +38,4 @@ class Anchor(LossTerm):
         """Return a non-negative scalar in nats; 0 before the first clustering."""
         if batch.anchor is None:
             return absent(batch)
-        log_p = masked_pixels(log_probs(batch.logits), batch.mask)  # (N, K)
-        return TermOut(nll_loss(log_p, batch.anchor[batch.mask]))
+        return TermOut(nll_loss(batch.log_p, batch.anchor.flatten()[batch.rows]))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState, log_probs, masked_pixels
+from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState
 from napari_em_autoclass.core.losses.sinkhorn import prior_from_usage
 
 __all__ = ["Balance"]
@@ -33,10 +33,9 @@ class Balance(LossTerm):
 
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
         """Return a non-negative scalar in nats, at most ln K with equal use as the aim."""
-        probs = masked_pixels(log_probs(batch.logits).exp(), batch.mask)  # (N, K)
         # Over the batch, not the tile: a tile without mitochondria must not be forced to show some.
         # Added, because x ln x has no gradient at 0, and a class that no pixel is near has a probability of exactly 0.
-        usage = probs.mean(dim=0) + 1e-9  # (K,)
+        usage = batch.p.mean(dim=0) + 1e-9  # (K,)
         if self.prior_exponent > 0:
             recent = usage if state.usage is None else state.usage.to(usage)
             prior = prior_from_usage(recent, self.prior_exponent)

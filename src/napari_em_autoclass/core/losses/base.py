@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Self
 from zlib import crc32
 
@@ -94,7 +95,7 @@ class StepBatch:
     spacing_nm : distance between neighbouring sections, and size of a pixel
     predicted_logits : (B, K, h, w), what the predictor foretells from the neighbouring sections, or None
     anchor : (B, h, w) int64, class index 0..K-1 that holds fine structure in place, or None
-    forecasts : pairs (logits (N, T), texton index (N,) int64) by name
+    forecasts : pairs (logits (N, T), texton index (N,) int64, or (M, N) of M sections) by name
         "own" for the section itself, "near", "far", … for the neighbours.
     beside : which of `sections` "neighbour" shows, an index into its axis S, or None
     """
@@ -111,6 +112,25 @@ class StepBatch:
     anchor: Tensor | None = None
     forecasts: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
     beside: int | None = None
+
+    @cached_property
+    def rows(self) -> Tensor:
+        """Which pixels the mask holds, (N,) int64, counted through tiles, lines and columns."""
+        return self.mask.flatten().nonzero()[:, 0]
+
+    @cached_property
+    def log_p(self) -> Tensor:
+        """Log-probabilities (N, K) of `logits` at the pixels in the mask: made once for all terms that read them."""
+        return log_probs(self.inside(self.logits))
+
+    @cached_property
+    def p(self) -> Tensor:
+        """Probabilities (N, K) of `logits` at the pixels in the mask."""
+        return self.log_p.exp()
+
+    def inside(self, values: Tensor) -> Tensor:
+        """Return the rows of `values` (B, C, h, w) at the pixels in the mask, (N, C)."""
+        return values.movedim(1, -1).flatten(0, 2).index_select(0, self.rows)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState, log_probs, masked_pixels
+from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState
 
 __all__ = ["Confidence"]
 
@@ -22,5 +22,4 @@ class Confidence(LossTerm):
 
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
         """Return a scalar in [0, ln K] nats."""
-        log_p = masked_pixels(log_probs(batch.logits), batch.mask)  # (N, K)
-        return TermOut(-(log_p.exp() * log_p).sum(dim=1).mean())
+        return TermOut(-(batch.p * batch.log_p).sum(dim=1).mean())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState, log_probs, masked_pixels
+from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState
 
 __all__ = ["ConfidencePenalty"]
 
@@ -23,5 +23,5 @@ class ConfidencePenalty(LossTerm):
 
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
         """Return a scalar in [-ln K, 0] nats."""
-        log_p = masked_pixels(log_probs(batch.logits), batch.mask)  # (N, K)
+        log_p = batch.log_p
         return TermOut((log_p.exp() * log_p).sum(dim=1).mean())

@@ -43,7 +43,10 @@ class Forecast(LossTerm):
 
 
 def _cost(logits: Tensor, target: Tensor) -> Tensor:
-    """Return the mean over the pixels whose texton is known, 0 where none is: all neighbours may be damaged."""
-    if bool((target >= 0).any()):
-        return nll_loss(log_probs(logits), target)
-    return 0.0 * logits.sum()
+    """Return the mean over the pixels whose texton is known, 0 where none is: all neighbours may be damaged.
+
+    `target` is (N,), or (M, N) where the same logits (N, T) foretell M sections.
+    """
+    log_p, rows = log_probs(logits), target.reshape(-1, len(logits))  # (N, T), (M, N)
+    total: Tensor = torch.stack([nll_loss(log_p, row, reduction="sum") for row in rows]).sum()
+    return total / (rows >= 0).sum().clamp(min=1)

@@ -25,7 +25,6 @@ from napari_em_autoclass.core.losses.base import (
     TrainState,
     absent,
     log_probs,
-    masked_pixels,
 )
 from napari_em_autoclass.core.losses.pairs import sample_pairs
 
@@ -187,9 +186,8 @@ class ViewInformation(LossTerm):
 
 
 def _information(other_logits: Tensor, batch: StepBatch, marginal_weight: float) -> TermOut:
-    ours = masked_pixels(log_probs(batch.logits).exp(), batch.mask)  # (N, K)
-    theirs = masked_pixels(log_probs(other_logits).exp(), batch.mask)  # (N, K)
-    return _with_share(mutual_information_loss(theirs, ours, marginal_weight), ours.shape[1])
+    theirs = log_probs(batch.inside(other_logits)).exp()  # (N, K)
+    return _with_share(mutual_information_loss(theirs, batch.p, marginal_weight), theirs.shape[1])
 
 
 def _with_share(loss: Tensor, n_classes: int) -> TermOut:

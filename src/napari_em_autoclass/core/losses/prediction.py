@@ -12,7 +12,6 @@ from napari_em_autoclass.core.losses.base import (
     TrainState,
     absent,
     log_probs,
-    masked_pixels,
 )
 
 __all__ = ["Prediction"]
@@ -36,6 +35,5 @@ class Prediction(LossTerm):
         """Return a non-negative scalar in nats; 0 without a predictor."""
         if batch.predicted_logits is None:
             return absent(batch)
-        p = masked_pixels(log_probs(batch.logits).exp(), batch.mask)  # (N, K)
-        log_q = masked_pixels(log_probs(batch.predicted_logits), batch.mask)  # (N, K)
-        return TermOut(-(p * log_q).sum(dim=1).mean())
+        log_q = log_probs(batch.inside(batch.predicted_logits))  # (N, K)
+        return TermOut(-(batch.p * log_q).sum(dim=1).mean())

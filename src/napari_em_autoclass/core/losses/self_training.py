@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState, log_probs, masked_pixels
+from napari_em_autoclass.core.losses.base import LossTerm, StepBatch, TermOut, TrainState
 from napari_em_autoclass.core.losses.targets import Reweighting, reweighted_targets
 
 __all__ = ["SelfTraining"]
@@ -28,6 +28,6 @@ class SelfTraining(LossTerm):
 
     def __call__(self, batch: StepBatch, state: TrainState) -> TermOut:
         """Return a non-negative scalar in nats."""
-        log_p = masked_pixels(log_probs(batch.logits), batch.mask)  # (N, K)
+        log_p = batch.log_p
         targets = reweighted_targets(log_p, self.targets)
         return TermOut(-(targets * log_p).sum(dim=1).mean())

@@ -14,7 +14,6 @@ from napari_em_autoclass.core.losses.base import (
     TrainState,
     absent,
     log_probs,
-    masked_pixels,
 )
 from napari_em_autoclass.core.losses.sinkhorn import prior_from_usage, sinkhorn
 
@@ -59,8 +58,8 @@ class SwappedAssignment(LossTerm):
             other = batch.seen[self.source].logits if self.source in batch.seen else None
         if other is None or not bool(batch.mask.any()):
             return absent(batch)
-        ours = masked_pixels(log_probs(batch.logits), batch.mask)  # (N, K)
-        theirs = masked_pixels(log_probs(other), batch.mask)  # (N, K)
+        ours = batch.log_p
+        theirs = log_probs(batch.inside(other))  # (N, K)
         usage = (ours.detach().exp() + theirs.detach().exp()).mean(dim=0) / 2 if state.usage is None else state.usage
         prior = prior_from_usage(usage.to(ours), self.prior_exponent)
         # Firmness is rho / (rho + eps).
