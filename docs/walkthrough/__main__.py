@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import traceback
@@ -18,11 +20,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from walkthrough.chapters import CHAPTERS
 from walkthrough.hand import Blocked, Hand
-from walkthrough.page import write_page, write_short
+from walkthrough.page import remember, write_page, write_short
 from walkthrough.room import Room
 from walkthrough.short import short_way
-from walkthrough.story import CHAPTERS
 
 _PICTURES = Path(__file__).resolve().parent.parent / "images" / "walk"
 
@@ -35,12 +37,15 @@ def main() -> int:
     parser.add_argument("--mitochondria", type=int, default=3, help="their id in the truth")
     parser.add_argument("--short", action="store_true", help="only the shortest way to an exported map")
     parser.add_argument("--chapters", nargs="*", help="only these, by name")
+    parser.add_argument("--patience", type=float, default=1.0, help="times as long to wait, on a busy machine")
     parser.add_argument("--out", type=Path, default=_PICTURES, help="where the pictures go")
     options = parser.parse_args()
+    is_whole = options.stack is None and not (options.short or options.chapters)
+    if is_whole and options.out == _PICTURES and (code := _walk_the_short_way(options)):
+        return code
     room = Room(file=options.stack, truth=_truth(options))
-    hand = Hand(options.out)
+    hand = Hand(options.out, options.patience)
     hand.rest(1)
-    walked = []
     code = 0
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_DATA_HOME"] = folder  # runs and dialogs leave nothing behind
@@ -51,9 +56,10 @@ def main() -> int:
                 print("\n".join(steps))
             chosen = [c for c in CHAPTERS if not options.chapters or c.__name__ in options.chapters]
             for chapter in () if options.short else chosen:
-                before = len(hand.shots)
+                before, said = len(hand.shots), len(hand.steps)
                 chapter(room, hand, Path(folder))
-                walked.append((chapter, hand.shots[before:]))
+                if options.stack is None:
+                    remember(options.out, chapter, hand.shots[before:], hand.steps[said:])
                 print(f"{chapter.__name__}: done", flush=True)
         except Blocked as error:
             print(f"blocked: {error}")
@@ -63,12 +69,22 @@ def main() -> int:
             code = 1
         if code:
             hand.shot("blocked")
-        elif len(walked) == len(CHAPTERS) and options.out == _PICTURES:
-            write_page(_PICTURES.parent.parent / "walk.md", walked, hand.steps)
+        if options.stack is None and not options.short and options.out == _PICTURES:
+            write_page(_PICTURES.parent.parent / "walk.md", CHAPTERS)
         print("\n".join(hand.steps))
         print(f"{hand.clicks} clicks")
         sys.stdout.flush()
         os._exit(code)  # napari may wait for threads of a blocked walk
+
+
+def _walk_the_short_way(options: argparse.Namespace) -> int:
+    """Take it in a process of its own, from an empty viewer; its steps go to the pictures, its pictures nowhere."""
+    with tempfile.TemporaryDirectory() as folder:
+        rest = ("--short", "--patience", str(options.patience), "--out", folder)
+        done = subprocess.run((sys.executable, str(Path(__file__).parent), *rest), check=False)
+        if done.returncode == 0:
+            shutil.copy(Path(folder) / "short.md", options.out / "short.md")
+    return done.returncode
 
 
 def _truth(options: argparse.Namespace) -> tuple[object, int] | None:

@@ -6,6 +6,7 @@ disabled, folded away or off the screen can't be used here either.
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -53,10 +54,11 @@ class Hand:
     Parameters
     ----------
     out : folder for pictures; None takes none
+    patience : how many times longer than usual it waits, on a machine that is busy
     """
 
-    def __init__(self, out: Path | None = None) -> None:
-        self.clicks = 0
+    def __init__(self, out: Path | None = None, patience: float = 1.0) -> None:
+        self.clicks, self._patience = 0, patience
         self.steps: list[str] = []
         self.shots: list[str] = []
         self._out = out
@@ -65,7 +67,7 @@ class Hand:
 
     def rest(self, seconds: float = 0.15) -> None:
         """Let the program work, as while somebody looks."""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + seconds * self._patience
         while time.monotonic() < end:
             QApplication.processEvents()
             time.sleep(0.005)
@@ -78,7 +80,7 @@ class Hand:
         Blocked
             If it does not come true in time.
         """
-        since = time.monotonic()
+        since, seconds = time.monotonic(), seconds * self._patience
         while not done():
             if time.monotonic() - since > seconds:
                 raise Blocked(f"waited {seconds:.0f} s in vain for: {what}")
@@ -103,8 +105,8 @@ class Hand:
         self.shots.append(name)
 
     def note(self, sentence: str) -> None:
-        """Remember what was measured on the way."""
-        self.steps.append(sentence)
+        """Remember what was measured on the way, and how busy the machine was meanwhile."""
+        self.steps.append(f"{sentence} (load {os.getloadavg()[0]:.0f} on {os.cpu_count()} processors)")
 
     def expect(self, holds: object, what: str) -> None:
         """Look whether something is so.
@@ -223,11 +225,11 @@ class Hand:
 
     # --- menus, lists, dialogs ---------------------------------------------------------------------------------------
 
-    def menu(self, bar: QMenuBar, *names: str) -> None:
-        """Choose from the menu bar; each name is the beginning of an entry, and a click."""
+    def menu(self, bar: QMenuBar, *names: str, then: Callable[[], object] | None = None) -> None:
+        """Choose from the menu bar, each name the beginning of an entry; `then` answers the dialog that follows."""
         action = entry_of(bar.actions(), names[0])
         place = bar.actionGeometry(action).center()
-        self.click(bar, place, then=lambda: self._along(action.menu(), names[1:]))
+        self.click(bar, place, then=lambda: with_answer(lambda: self._along(action.menu(), names[1:]), then))
 
     def choose(self, button: QWidget, *names: str) -> None:
         """Choose from the menu that `button` opens."""

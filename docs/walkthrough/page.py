@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-__all__ = ["write_page", "write_short"]
+__all__ = ["remember", "write_page", "write_short"]
+
+_RECORD = "walk.json"
 
 _HEAD = """# A walk through the dock
 
@@ -18,27 +21,28 @@ first thing a user could not do. On a stack of yours:
 """
 
 
-def write_page(
-    page: Path, chapters: Sequence[tuple[Callable[..., object], Sequence[str]]], notes: Sequence[str]
-) -> None:
-    """Write the page beside the folder ``images/walk`` that holds the pictures.
+def remember(pictures: Path, chapter: Callable[..., object], shots: Sequence[str], notes: Sequence[str]) -> None:
+    """Keep beside the pictures what a chapter left, so that one chapter can be walked again without the others."""
+    record = _record(pictures)
+    record[chapter.__name__] = {"pictures": list(shots), "notes": list(notes)}
+    (pictures / _RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
-    Parameters
-    ----------
-    page : the file
-    chapters : each with the names of its pictures
-    notes : what was measured on the way
-    """
+
+def write_page(page: Path, chapters: Sequence[Callable[..., object]]) -> None:
+    """Write the page beside the folder ``images/walk``, of each chapter as it was walked last; not before all were."""
     pictures = page.parent / "images" / "walk"
+    record = _record(pictures)
+    if {chapter.__name__ for chapter in chapters} - set(record):
+        return
     parts = [_HEAD]
     short = pictures / "short.md"
     if short.exists():
         parts.append("## The shortest way\n\n" + short.read_text(encoding="utf-8"))
-    for chapter, names in chapters:
+    for chapter in chapters:
         words = " ".join((chapter.__doc__ or "").split())
-        shown = "\n\n".join(f"![{_title(name)}](images/walk/{name}.jpg)" for name in names)
-        parts.append(f"## {chapter.__name__.replace('_', ' ').capitalize()}\n\n{words}\n\n{shown}\n")
-    if notes:
+        shown = [f"![{_title(name)}](images/walk/{name}.jpg)" for name in record[chapter.__name__]["pictures"]]
+        parts.append("\n\n".join([f"## {chapter.__name__.replace('_', ' ').capitalize()}", words, *shown]) + "\n")
+    if notes := [note for chapter in chapters for note in record[chapter.__name__]["notes"]]:
         parts.append("## Measured on the way\n\n" + "\n".join(f"- {note}" for note in notes) + "\n")
     page.write_text("\n".join(parts), encoding="utf-8")
 
@@ -55,3 +59,8 @@ def write_short(file: Path, steps: Sequence[str], clicks: int) -> None:
 
 def _title(name: str) -> str:
     return name.split("_", 1)[1].replace("_", " ")
+
+
+def _record(pictures: Path) -> dict[str, Any]:
+    at = pictures / _RECORD
+    return json.loads(at.read_text(encoding="utf-8")) if at.exists() else {}

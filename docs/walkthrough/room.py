@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import napari
 import numpy as np
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QMenuBar, QSlider, QStyle, QStyleOptionSlider, QToolButton, QWidget
+from qtpy.QtWidgets import QMenuBar, QSlider, QStyle, QStyleOptionSlider, QTableWidget, QToolButton, QWidget
 
 from napari_em_autoclass.gui.dock import AutoclassDock
 from napari_em_autoclass.gui.viewpoint import in_units_of
@@ -152,6 +152,10 @@ class Room:
         """Return the button that adds a Shapes layer."""
         return self.window._qt_viewer.layerButtons.newShapesButton
 
+    def new_labels_button(self) -> QWidget:
+        """Return the button that adds a Labels layer."""
+        return self.window._qt_viewer.layerButtons.newLabelsButton
+
     def delete_button(self) -> QWidget:
         """Return the button that deletes the layer that is selected."""
         return self.window._qt_viewer.layerButtons.deleteButton
@@ -159,6 +163,14 @@ class Room:
     def roll_button(self) -> QWidget:
         """Return the button that shows the stack from the next side."""
         return self.window._qt_viewer.viewerButtons.rollDimsButton
+
+    def ndisplay_button(self) -> QWidget:
+        """Return the button that goes to 3D and back."""
+        return self.window._qt_viewer.viewerButtons.ndisplayButton
+
+    def paint_mode_button(self) -> QWidget:
+        """Return the button that paints, of the Labels layer that is selected."""
+        return self.window._qt_viewer.controls.widgets[self.viewer.layers.selection.active].paint_button
 
     def rectangle_mode_button(self) -> QWidget:
         """Return the button that draws rectangles, of the Shapes layer that is selected."""
@@ -186,6 +198,14 @@ class Room:
         return style.subControlRect(
             QStyle.ComplexControl.CC_Slider, option, QStyle.SubControl.SC_SliderHandle, slider
         ).center()
+
+    @staticmethod
+    def tick_of(table: QTableWidget, row: int) -> QPoint:
+        """Return where the box to tick is in a row of a table."""
+        item = table.item(row, 0)
+        table.scrollToItem(item)
+        rect = table.visualItemRect(item)
+        return QPoint(rect.left() + rect.height() // 2, rect.center().y())
 
     @staticmethod
     def row_spot(panel: Any, row: int) -> QPoint:

@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     from walkthrough.hand import Hand
     from walkthrough.room import Room
 
-__all__ = ["CHAPTERS"]
+__all__ = [
+    "ask_for_voxel_size",
+    "classes",
+    "learn",
+    "learn_more_and_stop",
+    "open_again",
+    "open_stack",
+    "search",
+    "set_up",
+    "settings",
+    "split_and_suggest",
+    "take_away",
+]
 
 _KEY = Qt.Key
 
@@ -255,14 +267,11 @@ def take_away(room: Room, hand: Hand, place: Path) -> None:
 
 
 def open_again(room: Room, hand: Hand, place: Path) -> None:
-    """Drop the saved run onto the dock: list, names and merges are back.
-
-    Dropped onto the picture, napari asks first which of its readers for folders to take.
-    """
+    """Drop the saved run onto the picture, or the dock: list, names and merges are back."""
     names = room.names()
     room.viewer.layers.clear()
     hand.rest(1)
-    hand.drop(room.dock, place / "saved-run")
+    hand.drop(room.canvas, place / "saved-run")
     hand.wait(lambda: room.dock.session.run_dir == place / "saved-run", 60, "the run")
     hand.wait(lambda: room.class_at_centre() is not None, 60, "its map")
     hand.expect(room.names() == names, "the names are as they were")
@@ -277,18 +286,3 @@ def search(room: Room, hand: Hand, place: Path) -> None:
     hand.shot("27_search")
     field.selectAll()
     hand.key(_KEY.Key_Delete, widget=field)
-
-
-CHAPTERS = (
-    open_stack,
-    ask_for_voxel_size,
-    set_up,
-    settings,
-    learn,
-    learn_more_and_stop,
-    classes,
-    split_and_suggest,
-    take_away,
-    open_again,
-    search,
-)
