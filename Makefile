@@ -1,6 +1,6 @@
 # Each target does its own set-up (scripts/setup.sh); the second time that costs nothing.
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast check format docs bench clean setup-qt setup-test setup-dev
+.PHONY: help demo test fast check format docs bench release-check clean setup-qt setup-test setup-dev
 
 BIN := .venv/bin
 ON_DISPLAY := scripts/xvfb.sh
@@ -11,7 +11,7 @@ VOLUME ?=
 ARGS ?=
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1#\2/p' Makefile | column -t -s '#'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1#\2/p' Makefile | column -t -s '#'
 
 demo: setup-qt ## train on the built-in phantom, in napari or without a display headless; VOLUME=path takes your stack
 	$(BIN)/em-autoclass demo $(if $(VOLUME),"$(VOLUME)") $(ARGS)
@@ -39,6 +39,9 @@ docs: setup-dev ## the documentation into docs/_build, warnings are errors
 
 bench: setup-test ## the figures the documentation quotes
 	for script in benchmarks/[!_]*.py; do echo "== $$script"; $(ON_DISPLAY) $(BIN)/python $$script || exit; done
+
+release-check: setup-test ## before a tag: what is in the packages, and whether they run with the newest and the oldest versions
+	scripts/release_check.sh $(ARGS)
 
 clean: ## remove the environment and everything generated
 	rm -rf .venv demo-out docs/_build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
