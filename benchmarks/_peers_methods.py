@@ -115,7 +115,11 @@ METHODS: dict[str, Method] = {
         is_timed=False,
     ),
     **{
-        recipe: Method(f"`{recipe}`", "This program's recipe as it is.", is_timed=recipe != "filters")
+        recipe: Method(
+            f"`{recipe}`",
+            "The recipe as it is, as are the other recipes of this program.",
+            is_timed=recipe != "filters",
+        )
         for recipe in (OURS, "anchored-information", "filters", "iic", "w-net", "stego", "picie")
     },
     "forest": Method(

@@ -6,7 +6,7 @@ from typing import Any
 
 from _peers_methods import METHODS, OURS
 
-__all__ = ["COLUMNS", "as_table", "in_words"]
+__all__ = ["COLUMNS", "as_table", "in_words", "settings_in_words"]
 
 Row = dict[str, Any]
 
@@ -24,6 +24,8 @@ COLUMNS: dict[str, str] = {
 
 # Below this share of our time a method is called faster: most are given the same time to learn.
 _FASTER = 0.8
+# With fewer updates a network hasn't learned, and says little of what it could: that is told beside its figures.
+_FEW_UPDATES = 100
 # Figure, its name in a sentence, and whether more of it is better.
 _COMPARED = (
     ("merged_miou", "merged mIoU", True),
@@ -61,6 +63,15 @@ def in_words(rows: list[Row]) -> list[str]:
     return sentences
 
 
+def settings_in_words(rows: list[Row]) -> list[str]:
+    """Return a sentence for each method among the rows: what it was told."""
+    return [
+        f"{METHODS[name].title}: {METHODS[name].settings}"
+        for name in METHODS
+        if any(row["method"] == name for row in rows) and not (METHODS[name].is_ours and name != OURS)
+    ]
+
+
 def _best(stack: str, ours: Row, peers: list[Row]) -> str:
     best = max(peers, key=lambda row: row["merged_miou"])
     side = "above" if ours["merged_miou"] > best["merged_miou"] else "not above"
@@ -77,7 +88,13 @@ def _compared(stack: str, ours: Row, peer: Row) -> str:
         if theirs is not None and own is not None:
             is_better = theirs > own if is_more_better else theirs < own * (_FASTER if figure == "seconds" else 1)
             won += [f"{name} ({_cell(theirs)} against {_cell(own)})"] * is_better
-    return f"On {stack} {_title(peer)} is better in {'; '.join(won) if won else 'nothing measured here'}."
+    steps = peer.get("steps")
+    few = (
+        f" It made {steps} updates in that time: it has hardly begun to learn."
+        if steps and steps < _FEW_UPDATES
+        else ""
+    )
+    return f"On {stack} {_title(peer)} is better in {'; '.join(won) if won else 'nothing measured here'}.{few}"
 
 
 def _title(row: Row) -> str:

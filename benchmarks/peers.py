@@ -83,9 +83,14 @@ def missing(rows: list[Row], wanted: list[Row]) -> list[Row]:
 
 
 def with_row(rows: list[Row], row: Row) -> list[Row]:
-    """Return the rows with one more, which takes the place of one for the same stack, method, K and time."""
+    """Return the rows with one more, which takes the place of one for the same stack, method, K and time.
+
+    Stacks stand together, in the order they came in, and methods in that of `METHODS`.
+    """
     names = ("stack", "method", "classes", "budget_s")
-    return [*(old for old in rows if any(old[name] != row[name] for name in names)), row]
+    kept = [*(old for old in rows if any(old[name] != row[name] for name in names)), row]
+    stacks, methods = list(dict.fromkeys(old["stack"] for old in [*rows, row])), list(METHODS)
+    return sorted(kept, key=lambda old: (stacks.index(old["stack"]), methods.index(old["method"])))
 
 
 def _arguments() -> argparse.Namespace:

@@ -84,6 +84,18 @@ def test_a_new_row_takes_the_place_of_the_one_that_could_not_be_run() -> None:
     assert [(old["method"], old["merged_miou"]) for old in rows] == [("k-means", 0.4), ("wnet3d", 0.3)]
 
 
+def test_rows_of_a_stack_stand_together_whenever_they_were_made() -> None:
+    with_row = module("peers").with_row
+    rows = [row("k-means", 0.4), {**row("k-means", 0.5), "stack": "b"}]
+    rows = with_row(with_row(rows, row("iic", 0.3)), row("kim-2020", 0.2))
+    assert [(old["stack"], old["method"]) for old in rows] == [
+        ("a", "k-means"),
+        ("a", "kim-2020"),
+        ("a", "iic"),
+        ("b", "k-means"),
+    ]
+
+
 def test_a_file_of_rows_names_machine_and_settings_and_reads_back(tmp_path: Path) -> None:
     peers, out, rows = module("peers"), tmp_path / "results" / "peers.json", [row("k-means", 0.4)]
     peers.write_rows(out, rows)
@@ -124,6 +136,19 @@ def test_words_admit_a_peer_that_is_the_best() -> None:
     assert "merged mIoU (0.500 against 0.400)" in compared
 
 
+def test_words_say_when_a_peer_had_no_time_to_learn() -> None:
+    ours, few, enough = row("neighbour-forecast", 0.5), row("wnet3d", 0.2, steps=20), row("kim-2020", 0.3, steps=200)
+    _, first, second = module("_peers_words").in_words([ours, few, enough])
+    assert "better in nothing measured here. It made 20 updates" in first
+    assert "updates" not in second
+
+
+def test_settings_are_told_once_for_each_method_and_once_for_all_recipes() -> None:
+    rows = [row(name, 0.5) for name in ("iic", "k-means", "neighbour-forecast", "k-means")]
+    told = module("_peers_words").settings_in_words(rows)
+    assert [line.split(":")[0] for line in told] == ["k-means on filters", "`neighbour-forecast`"]
+
+
 def test_a_tool_without_an_environment_is_told_of_and_not_run(tmp_path: Path) -> None:
     methods = module("_peers_methods")
     job = methods.Job(tmp_path / "stack.tif", tmp_path / "labels.tif", 20, 60.0, None)
@@ -160,5 +185,5 @@ def test_methods_are_measured_from_end_to_end(tmp_path: Path, monkeypatch: pytes
     before = out.read_text("utf-8")
     monkeypatch.setattr("sys.argv", ["peers.py", *words[:-1]])  # all but the forest
     assert peers.main() == 0
-    assert json.loads(out.read_text("utf-8"))["rows"][-1]["method"] == "wnet3d"  # only that was tried again
-    assert len(json.loads(before)["rows"]) == len(names)
+    # what has figures is not made again, and wnet3d has none now as before
+    assert out.read_text("utf-8") == before
