@@ -89,7 +89,7 @@ class _Layer(nn.Module):
         scores = (query.reshape(n, self.n_heads, _HEAD, 1, h * w) * key).sum(dim=2) / _HEAD**0.5
         is_outside = _around(torch.ones_like(qkv[:1, None, :, :, 0])).reshape(1, 1, -1, h * w) == 0
         shares = (scores + self.place[None, :, :, None]).masked_fill(is_outside, -torch.inf).softmax(dim=2)
-        joined = (shares[:, :, None] * value).sum(dim=3)  # (N, heads, channels, h * w)
+        joined: Tensor = (shares[:, :, None] * value).sum(dim=3)  # (N, heads, channels, h * w)
         return joined.reshape(n, -1, h, w).movedim(1, 3)
 
 
