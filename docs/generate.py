@@ -45,7 +45,8 @@ def settings_page() -> str:
         "What a run used is in its `run.json`.\n\n",
         "## The run\n\n",
         HEAD,
-        *(_row(name, info) for name, info in _leaves(RunSettings)),
+        # A start is measured from labels, never set by hand.
+        *(_row(name, info) for name, info in _leaves(RunSettings) if name != "start"),
     ]
     for name, section in _sections(RunSettings):
         parts += [f"\n## {name}\n\n{section.__doc__}\n\n", HEAD]

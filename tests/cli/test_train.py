@@ -13,6 +13,7 @@ import pytest
 import tifffile
 
 from napari_em_autoclass.cli.exits import CRASH_LOG
+from napari_em_autoclass.cli.phantom import labels_beside
 from napari_em_autoclass.cli.train import Wishes, _without_damage
 from napari_em_autoclass.core.checkpoint import RunFolder
 from napari_em_autoclass.core.errors import InputError
@@ -200,6 +201,33 @@ def test_damaged_sections_are_found_skipped_and_said(tmp_path: Path, capsys: pyt
     with pytest.raises(InputError, match="no section 9"):
         _without_damage(settings, stack, "9")
     assert capsys.readouterr().err == ""
+
+
+def test_a_label_image_becomes_the_first_classes(
+    em_autoclass: Any, stack: Path, tmp_path: Path, tiny: tuple[str, ...]
+) -> None:
+    labels, run = labels_beside(stack), tmp_path / "run"
+    ended = em_autoclass("train", stack, "--start", labels, "--out", run, "--steps", 2, *tiny, "--classes", 7)
+    assert ended.code == 0
+    assert f"start as labels 1, 2, 3, 4, 5, 6 of {labels}\n" in ended.err
+    start = RunFolder.open(run).settings.start
+    assert start is not None
+    assert (start.labels, start.source) == ((1, 2, 3, 4, 5, 6), str(labels))
+    assert em_autoclass("train", stack, "--out", run, "--resume", "--steps", 3).code == 0
+    assert RunFolder.open(run).settings.start == start
+    assert em_autoclass("train", stack, "--start", labels, "--out", run, "--resume").err == (
+        "em-autoclass: a resumed run keeps its settings; leave out --start, or train a new run\n"
+    )
+
+
+def test_labels_that_are_none_of_the_stack_leave_no_run(
+    em_autoclass: Any, stack: Path, tmp_path: Path, tiny: tuple[str, ...]
+) -> None:
+    np.save(tmp_path / "labels.npy", np.ones((6, 64, 64), np.uint8))
+    ended = em_autoclass("train", stack, "--start", tmp_path / "labels.npy", "--out", tmp_path / "run", *tiny)
+    assert (ended.code, ended.err.count("\n")) == (2, 1)
+    assert "labels.npy: has the shape (6, 64, 64), the stack (6, 128, 128)" in ended.err
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_region_becomes_a_setting() -> None:

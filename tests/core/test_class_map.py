@@ -46,6 +46,12 @@ def decide(class_map, decision):
 class_maps = st.lists(DECISIONS, max_size=12).map(lambda decisions: reduce(decide, decisions, ClassMap.fresh(K)))
 
 
+def test_a_fresh_map_may_have_names_already():
+    class_map = ClassMap.fresh(4, ("  membrane ", "", "vesicles"))
+    assert class_map.names == ("membrane", "class 2", "vesicles", "class 4")
+    assert [class_map.is_named(i) for i in class_map.ids] == [True, False, True, False]
+
+
 def test_a_fresh_map_shows_every_class_as_itself():
     class_map = ClassMap.fresh(3)
     assert class_map.names == ("class 1", "class 2", "class 3")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from napari_em_autoclass.core.label_start import LabelStart
 from napari_em_autoclass.core.run_settings import load_recipe
 from napari_em_autoclass.gui.advanced import AdvancedSettings
 
@@ -31,6 +32,16 @@ def test_looked_at_it_shows_the_recipe(qtbot: Any, advanced: AdvancedSettings) -
     advanced.form.editors["seed"].widget.setValue(7)
     assert advanced.settings == load_recipe("neighbour-forecast").replace(seed=7)
     assert "n_classes" not in advanced.form.editors  # has its place in the panel
+
+
+def test_labels_that_a_run_starts_from_are_not_shown_and_stay(qtbot: Any, advanced: AdvancedSettings) -> None:
+    start = LabelStart(labels=(1, 7), responses=((0.0,) * 16, (1.0,) * 16))
+    advanced.take(load_recipe("neighbour-forecast").replace(start=start))
+    assert advanced.form is not None
+    advanced.form.editors["seed"].widget.setValue(7)
+    assert advanced.settings is not None
+    assert (advanced.settings.seed, advanced.settings.start) == (7, start)
+    assert not {"start"} & {*advanced.form.editors, *advanced.form.parts}
 
 
 def test_another_recipe_replaces_the_form(qtbot: Any, advanced: AdvancedSettings) -> None:

@@ -18,6 +18,7 @@ from tiny_run import copy_run, make_tiny_run, tiny_settings
 from napari_em_autoclass.cli.app import app
 from napari_em_autoclass.cli.train import Wishes, _without_damage
 from napari_em_autoclass.core.checkpoint import RunFolder
+from napari_em_autoclass.core.label_start import LabelStart
 from napari_em_autoclass.core.recipe import recipe_names
 from napari_em_autoclass.core.run_settings import RunSettings, apply_setting, load_recipe
 from napari_em_autoclass.core.volume import Volume, fingerprint
@@ -76,6 +77,16 @@ def test_settings_that_differ_are_repeated(changes: tuple[str, ...], tmp_path: P
         run = apply_setting(run, change)
     assert run != load_recipe("neighbour-forecast")
     assert repeated(run, tmp_path) == run
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_starts_from_labels_names_their_image(tmp_path: Path) -> None:
+    start = LabelStart(source="my labels.tif", labels=(1, 7), responses=((0.0,) * 16, (1.0,) * 16))
+    run = load_recipe("neighbour-forecast").replace(start=start)
+    words = train_words(run, tmp_path)
+    assert parsed("train", ("stack.tif", "--out", "again", *words))["start"] == "my labels.tif"
+    # They are measured anew, so that the numbers need not be said.
+    assert repeated(run, tmp_path) == run.replace(start=None)
     assert list(tmp_path.iterdir()) == []
 
 

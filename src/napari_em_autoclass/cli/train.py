@@ -83,6 +83,10 @@ def train(
             metavar="LIST", help="Damaged sections to learn nothing from, e.g. 3,7-9; or none.", show_default="found"
         ),
     ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="LABELS", help="Label image of the stack, 0 = unknown: its labels are the first classes."),
+    ] = None,
     voxel_size: VoxelSizeOption = None,
     roi: RoiOption = None,
     dataset: DatasetOption = None,
@@ -110,7 +114,7 @@ def train(
     place = place_of(scheduler, own_process, keep_going)
     refuse_several(volumes, is_here=place.kind == "here")
     wishes = Wishes(
-        recipe, classes, steps, seconds, seed, device, threads, tuple(assignments or ()), region, skip_sections
+        recipe, classes, steps, seconds, seed, device, threads, tuple(assignments or ()), region, skip_sections, start
     )
     fit = wishes.level_fit(out, resume=resume)
     request = StackRequest(volumes[0], voxel_size, dataset, level, axes, roi, fit)
@@ -119,7 +123,7 @@ def train(
     settings = _resumed_settings(out, wishes) if resume else _new_settings(out, wishes)
     stack, also = request.open(), open_further(volumes[1:], request, skip_sections, resume=resume)
     if not resume:
-        settings = _without_damage(settings, stack, skip_sections)
+        settings = _started(_without_damage(settings, stack, skip_sections), stack, start)
     if place.kind == "here":
         with leading(settings):
             ended = train_into(out, stack, settings, resume=resume, as_json=as_json, also=also)
@@ -180,6 +184,19 @@ def _without_damage(settings: RunSettings, stack: Volume, wish: str | None) -> R
         return settings
     typer.echo(f"{found.sentence} Nothing is learned from there; --skip-sections none learns from all.", err=True)
     return settings.replace(skip_sections=found.sections)
+
+
+def _started(settings: RunSettings, stack: Volume, labels: str | None) -> RunSettings:
+    """Return `settings` that start from a label image, if there is one, and say what becomes of its labels."""
+    from napari_em_autoclass.io.label_image import start_from_labels
+
+    if labels is None:
+        return settings
+    settings = start_from_labels(labels, stack, settings)
+    assert settings.start is not None
+    values = ", ".join(map(str, settings.start.labels))
+    typer.echo(f"classes 1 to {len(settings.start.labels)} start as labels {values} of {labels}", err=True)
+    return settings
 
 
 def _resumed_settings(out: Path, wishes: Wishes) -> RunSettings:

@@ -31,6 +31,7 @@ class Wishes:
     assignments: tuple[str, ...] = ()
     region: str | None = None
     skip_sections: str | None = None
+    start: str | None = None
 
     def settings(self) -> RunSettings:
         """Return the settings of a new run.
@@ -64,6 +65,7 @@ class Wishes:
             "--set": self.assignments or None,
             "--region": self.region,
             "--skip-sections": self.skip_sections,
+            "--start": self.start,
         }
         if changed := [option for option, value in fixed.items() if value is not None]:
             raise InputError(f"a resumed run keeps its settings; leave out {', '.join(changed)}, or train a new run")

@@ -104,7 +104,7 @@ class RunFolder:
                 folder.release_lock()
                 raise InputError(f"{path} already holds a run; choose another folder, or resume it")
             folder.save_settings(settings)
-            folder.save_history(History.of(ClassMap.fresh(settings.n_classes)))
+            folder.save_history(History.of(ClassMap.fresh(settings.n_classes, settings.first_names)))
         except OSError as error:
             folder.release_lock()
             _remove_what_was_begun(path, keeps_folder=was_there)

@@ -64,15 +64,17 @@ class ClassMap:
         check_class_map(self)
 
     @classmethod
-    def fresh(cls, n_classes: int) -> Self:
-        """Return the map in which nothing has been decided: "class 1", "class 2", ... in `default_colors`.
+    def fresh(cls, n_classes: int, names: Sequence[str] = ()) -> Self:
+        """Return the map in which nothing was decided but the first `names`: "class 1", ... in `default_colors`.
 
         Raises
         ------
         InputError
             If `n_classes` is outside 1 to 254.
         """
-        return cls(n_classes, tuple(default_name(i + 1) for i in range(n_classes)), default_colors(n_classes))
+        known = (*map(tidy_name, names), *[""] * n_classes)[:n_classes]
+        told = tuple(name or default_name(i) for i, name in enumerate(known, 1))
+        return cls(n_classes, told, default_colors(n_classes))
 
     @property
     def ids(self) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from pydantic import Field, NonNegativeInt, ValidationError, model_validator
 
 from napari_em_autoclass.core.classifier.forecast_classifier import ClassifierSettings
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.core.label_start import LabelStart
 from napari_em_autoclass.core.losses import AnyLossTerm
 from napari_em_autoclass.core.normalise import NormalisationSettings
 from napari_em_autoclass.core.predictor import PredictorSettings
@@ -113,6 +114,20 @@ class RunSettings(Settings):
     """What the training strives for, and how much each part counts."""
     training: TrainingSettings = TrainingSettings()
     """How long and how fast to train."""
+    start: LabelStart | None = None
+    """The labels that the first classes come from, see `io.label_image`; without any they are clusters."""
+
+    @property
+    def first_names(self) -> tuple[str, ...]:
+        """Names of the first classes, from class 1 on; empty where none is known."""
+        return self.start.names if self.start is not None else ()
+
+    @model_validator(mode="after")
+    def _as_many_classes_as_labels(self) -> RunSettings:
+        n_labels = len(self.start.labels) if self.start is not None else 0
+        if n_labels > self.n_classes:
+            raise ValueError(f"{n_labels} labels to start from need as many classes; n_classes is {self.n_classes}")
+        return self
 
     @model_validator(mode="after")
     def _each_term_once(self) -> RunSettings:

@@ -21,8 +21,10 @@ __all__ = ["AdvancedSettings"]
 
 _log = logging.getLogger(__name__)
 
-# These have a widget of their own in the panel.
-_ELSEWHERE = frozenset({"recipe", "n_classes", "training.seconds", "training.steps", "region", "skip_sections"})
+# These have a widget of their own in the panel; the labels to start from have none, and stay.
+_ELSEWHERE = frozenset(
+    {"recipe", "n_classes", "training.seconds", "training.steps", "region", "skip_sections", "start"}
+)
 # These may change while a training goes on, see `run_settings.refuse_fixed_changes`.
 _LIVE = frozenset({"terms", "views", "training"})
 _SLOWLY_MS = 300  # not at every letter that is typed

@@ -26,7 +26,7 @@ _NO_FILE = (
 )
 # They have an option of their own.
 _NAMED = frozenset(
-    {"schema_version", "recipe", "n_classes", "seed", "device", "region", "skip_sections"}
+    {"schema_version", "recipe", "n_classes", "seed", "device", "region", "skip_sections", "start"}
     | {f"training.{name}" for name in ("seconds", "steps", "threads")}
 )
 
@@ -111,9 +111,10 @@ def _own_words(settings: RunSettings) -> tuple[str, ...]:
     # Said even where it is none: without it, damaged sections would be looked for.
     skipped = sections_text(settings.skip_sections).replace(" ", "") or "none"
     device = ("--device", settings.device, *threads)
+    start = ("--start", settings.start.source) if settings.start is not None else ()
     return (
         *("--classes", str(settings.n_classes), *budget, "--seed", str(settings.seed), *device),
-        *(*region, "--skip-sections", skipped),
+        *(*region, "--skip-sections", skipped, *start),
     )
 
 
