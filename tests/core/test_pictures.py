@@ -83,6 +83,22 @@ def test_beside_steps_that_leave_a_processor_free_they_take_more(
     assert made.is_due(SECTION, 0.0, is_paused=False)
 
 
+@pytest.mark.parametrize("view", [SECTION, CUT])
+def test_a_first_sketch_is_painted_once_and_what_follows_it_again(made: Pictures, fake_time: Any, view: Any) -> None:
+    piece = made.take(Costly(fake_time), view, ("run", 0, "first sketch"))
+    while not piece.is_complete:
+        fake_time.now += 10
+        assert made.is_due(view, 0.5, is_paused=False, stage="first sketch")
+        piece = made.take(Costly(fake_time), view, ("run", 1, "first sketch"))
+    fake_time.now += 10
+    assert not made.is_due(view, 0.5, is_paused=False, stage="first sketch")
+    assert made.is_due(replace(view, serial=5), 0.5, is_paused=False, stage="first sketch")
+    assert made.is_due(view, 0.5, is_paused=False, stage="learning")
+    made.take(Costly(fake_time), view, ("run", 26, "learning"))
+    fake_time.now += 10
+    assert made.is_due(view, 0.5, is_paused=False, stage="learning")
+
+
 def test_only_what_is_known_waits_for_a_step_that_nearly_ends(made: Pictures, fake_time: Any) -> None:
     assert not made.can_wait(SECTION, 0.01)
     made.take(Costly(fake_time), SECTION, OF_RUN)  # 0.1 s

@@ -100,15 +100,15 @@ def test_the_pictures_are_of_the_weights_that_were_there_before_the_step(
 def test_closing_in_the_middle_of_a_step_saves_it_whole(
     volume: Volume, often: RunSettings, hold: Hold, tmp_path: Path
 ) -> None:
-    trainer, go = looked_at(volume, often, tmp_path / "run"), hold(3)
+    trainer, go = looked_at(volume, often, tmp_path / "run"), hold(6)
     running = trainer.events()
     for event in running:
-        if isinstance(event, SnapshotTaken) and event.step == 3:
+        if isinstance(event, SnapshotTaken) and event.step == 6:
             break
     threading.Timer(0.2, go.set).start()
     running.close()
     folder = RunFolder.open(tmp_path / "run")
-    assert folder.load_weights()[1].step == len(folder.log()) == 4
+    assert folder.load_weights()[1].step == len(folder.log()) == 7
     assert not any(thread.name.startswith("training-step") for thread in threading.enumerate())
     for _ in Trainer(volume, often, run_dir=tmp_path / "run", resume=True).events():
         pass
@@ -145,6 +145,8 @@ def test_an_error_of_a_step_comes_before_being_closed(
     n_pictures = 0
     for event in running:
         n_pictures += isinstance(event, SnapshotTaken)
+        if n_pictures == 1:
+            trainer.view = ViewRequest(3, 0, 16, 0, 16, serial=8)  # the first sketch of this one is complete
         if n_pictures == 2:  # the first sketch, then one beside the step
             break
     go.set()

@@ -65,7 +65,7 @@ class LivePictures:
 
     def due(self, look: Look) -> Iterator[SnapshotTaken | CutTaken | Notice]:
         """Yield what is due of a picture of what is looked at: nothing, a piece, or all of a section not known yet."""
-        view = self._due_view()
+        view = self._due_view(look)
         if view is not None:
             yield from self.of(view, look)
 
@@ -82,7 +82,7 @@ class LivePictures:
         """
         is_first, is_done, since = True, False, Timer()
         while not is_done:
-            view = None if self._training.stopped_for_s else self._due_view()
+            view = None if self._training.stopped_for_s else self._due_view(look)
             if view is None or (not is_first and self._pictures.can_wait(view, step_s - since.seconds())):
                 wait((step,), timeout=_LOOK_EVERY_S)
             else:
@@ -112,8 +112,9 @@ class LivePictures:
                 self._trouble = str(error)
                 yield Notice(training.run_id, f"There is no map of what is in view: {error}.")
 
-    def _due_view(self) -> ViewRequest | CutRequest | None:
-        view, every_s = self._training.view, self._training.settings.training.snapshot_every_s
-        if view is None or not self._pictures.is_due(view, every_s, is_paused=self._training.is_paused):
+    def _due_view(self, look: Look) -> ViewRequest | CutRequest | None:
+        training, view = self._training, self._training.view
+        every_s, stage = training.settings.training.snapshot_every_s, look[1][2]
+        if view is None or not self._pictures.is_due(view, every_s, is_paused=training.is_paused, stage=stage):
             return None
         return view

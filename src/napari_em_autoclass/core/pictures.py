@@ -59,16 +59,21 @@ class Pictures:
         """Whether a section is partly blank, or partly of classes that are no more: the rest comes before all else."""
         return self._section is not None and self._section.is_hurried
 
-    def is_due(self, view: ViewRequest | CutRequest, every_s: float, *, is_paused: bool) -> bool:
+    def is_due(
+        self, view: ViewRequest | CutRequest, every_s: float, *, is_paused: bool, stage: Stage = "learning"
+    ) -> bool:
         """Return whether a picture of `view` should be made now: at once of a new one, later on with newer weights.
 
         Parameters
         ----------
         every_s : least time from the beginning of one to that of the next of the same
         is_paused : nothing is learned, so only what is not complete yet goes on
+        stage : of now; the classes of the first sketch stay as they are, so one that is complete is no longer painted
         """
         if view != self._shown or self.is_hurried:
             return True
+        if stage == self._stage == "first sketch" and (self._cut is None or self._cut.is_complete):
+            return False
         wait_s = self._took_s / self.share
         if self._cut is not None and not self._cut.is_complete:
             return is_paused or self._since.is_due(wait_s)
@@ -166,6 +171,7 @@ class Pictures:
         self._section = None
         if self._cut is None or not self._cut.take_up(view):
             self._cut = CutPainter(self._working, self._n_classes, view)
+        self._stage = of_run[2]
         cut = self._cut.paint(classifier, _PIECE_S)
         at = (view, cut.sections, cut.corner_yx)
         return CutTaken(*of_run, *at, cut.classes, cut.confidence, cut.probs, self._cut.is_complete)
