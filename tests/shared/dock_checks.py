@@ -76,7 +76,8 @@ def _check_layers(dock: Any, viewer: Any, renamed: set[int]) -> None:
     if ours is not None:
         assert ours in viewer.layers
         for class_id, color in colors_of(class_map).items():
-            assert np.allclose(ours.get_color(class_id) if color[3] else 0, color if color[3] else 0, atol=1e-3)
+            rgba, found = np.array([*bytes.fromhex(f"{color[1:]}ff"[:8])]) / 255, ours.get_color(class_id)
+            assert np.allclose(found, rgba, atol=1e-3) if rgba[3] else found is None or found[3] == 0
         assert layers._map.held_bytes <= _MAP_BYTES
         assert id(ours) in renamed or ours.name.startswith("classes · ")
     for shown_id, (layer, _) in layers._probs.items():
