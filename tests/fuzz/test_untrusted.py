@@ -29,6 +29,7 @@ MAY_UNPICKLE = {"core/elsewhere/remote_trainer.py", "core/elsewhere/worker_side.
 MAY_READ_JSON = {
     *("core/limits.py", "core/recipe.py", "core/run_settings.py", "core/run_lock.py", "gui/command_lines.py"),
     *("gui/trial_cache.py", "io/comparison_folder.py", "io/ledger.py", "io/partial_output.py"),
+    "io/model_package.py",  # what it wrote itself, to have plain lists of tuples
 }
 
 
