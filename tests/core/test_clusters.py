@@ -126,6 +126,12 @@ def test_even_clusters_leave_more_of_them_to_what_is_rare() -> None:
     assert (np.diff(even[:, 0]) >= 0).all()
 
 
+def test_even_clusters_of_points_that_are_often_the_same() -> None:
+    points = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+    centres = fit_even_clusters(np.repeat(points, 60, axis=0), 4, 0)  # fewer points than small clusters
+    assert len({int(np.linalg.norm(centres - point, axis=1).argmin()) for point in points}) == 4
+
+
 @pytest.mark.parametrize("n_points", [12, 40, 900])
 def test_even_clusters_of_few_points(n_points: int) -> None:
     sample = np.random.default_rng(1).normal(size=(n_points, 2)).astype(np.float32)

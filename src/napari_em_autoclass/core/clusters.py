@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,14 +58,18 @@ def fit_even_clusters(sample: NDArray[np.float32], n_clusters: int, seed: int) -
         If there are fewer samples than clusters.
     """
     from sklearn.cluster import KMeans  # noqa: PLC0415
+    from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
 
     _check(sample, n_clusters)
     sample = sample[:: -(-len(sample) // _SMALL_SAMPLE)]
     n_small = max(min(_SMALL_PER_CLUSTER * n_clusters, _SMALL_CLUSTERS), 4 * n_clusters)
     n_small = min(n_small, max(len(sample) // 8, n_clusters))
-    small = KMeans(n_small, init="random", n_init=1, max_iter=8, random_state=seed).fit(sample)
-    weights = np.bincount(small.labels_, minlength=n_small) ** _EVENNESS
-    few = KMeans(n_clusters, n_init=20, random_state=seed).fit(small.cluster_centers_, sample_weight=weights)
+    with warnings.catch_warnings():
+        # Of a small or even stack some of the small clusters stay empty, and weigh nothing then.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        small = KMeans(n_small, init="random", n_init=1, max_iter=8, random_state=seed).fit(sample)
+        weights = np.bincount(small.labels_, minlength=n_small) ** _EVENNESS
+        few = KMeans(n_clusters, n_init=20, random_state=seed).fit(small.cluster_centers_, sample_weight=weights)
     return _ordered(few.cluster_centers_)
 
 
