@@ -117,10 +117,10 @@ def test_a_history_too_long_to_be_read_again_loses_its_oldest_steps(
     history = History.of(ClassMap.fresh(3))
     for i in range(40):
         history = history.do(history.present.rename(1, f"name {i}"))
-    monkeypatch.setattr(class_file._content, "__defaults__", (8000,))
+    monkeypatch.setattr(class_file._content, "__defaults__", (4000,))
     class_file.save_history(tmp_path, history)
     found = class_file.read_history(tmp_path)
-    assert (tmp_path / "classes.json").stat().st_size <= 8000
+    assert (tmp_path / "classes.json").stat().st_size <= 4000
     assert found.present == history.present
     assert 1 < len(found.past) < 40
     assert found.past == history.past[-len(found.past) :]
