@@ -19,10 +19,14 @@ from napari_em_autoclass.core.volume import Volume
 VIEW = ViewRequest(1, 0, 64, 0, 64, serial=1)
 
 
+class FakeTraining(SimpleNamespace):
+    """A `SimpleNamespace` itself can't be referred to weakly."""
+
+
 @pytest.fixture
 def training(settings: RunSettings) -> Any:
     settings = apply_setting(settings, "training.snapshot_every_s=4")
-    return SimpleNamespace(run_id="run", view=VIEW, is_paused=False, settings=settings, stopped_for_s=0.0)
+    return FakeTraining(run_id="run", view=VIEW, is_paused=False, settings=settings, stopped_for_s=0.0)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from concurrent.futures import wait
 from typing import TYPE_CHECKING, Protocol
 
@@ -55,7 +56,8 @@ class LivePictures:
     """
 
     def __init__(self, training: Watched, working: WorkingVolume) -> None:
-        self._training = training
+        # No circle: a training that nobody holds lets go of its run folder at once.
+        self._training: Watched = weakref.proxy(training)
         self._pictures = Pictures(working, training.settings.n_classes)
         self._trouble = ""
 
