@@ -5,11 +5,12 @@ from __future__ import annotations
 import errno
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.io.output import new_output, scratch_folder
+from napari_em_autoclass.io.output import new_output, remove_for_good, scratch_folder
 
 
 def names(folder):
@@ -127,4 +128,18 @@ def test_files_that_threads_write_after_the_failure_are_removed_too(tmp_path):
     with pytest.raises(InputError, match="disk is full"):
         write()
     threads[0].join()
+    assert names(tmp_path) == []
+
+
+def test_a_folder_that_appears_while_it_is_removed_goes_in_the_next_round(tmp_path, monkeypatch):
+    unlink, path, late = Path.unlink, tmp_path / "a.zarr", iter([True])
+
+    def unlink_or_find_a_folder(self, missing_ok=False):
+        if self == path and next(late, False):
+            path.mkdir()  # as a thread of Zarr's does between the look and the removal
+        unlink(self, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink_or_find_a_folder)
+    remove_for_good(path)
+    assert next(late, None) is None
     assert names(tmp_path) == []

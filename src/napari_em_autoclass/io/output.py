@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from napari_em_autoclass.core.errors import InputError
@@ -139,5 +139,6 @@ def remove_for_good(path: Path) -> None:
     quiet, end = 0, time.monotonic() + _PATIENCE_S
     while quiet < _QUIET_CHECKS and time.monotonic() < end:
         quiet = 0 if path.exists() else quiet + 1
-        remove(path)
+        with suppress(IsADirectoryError, PermissionError):  # a folder since the look (EPERM: macOS): next round
+            remove(path)
         time.sleep(_CHECK_S)
