@@ -14,6 +14,7 @@ from napari_em_autoclass.core.class_relations import (
     relations_of_model,
     sample_pairs,
 )
+from napari_em_autoclass.core.classifier.inside import inside
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.normalise import NormalisationSettings, fit_normalisation
 from napari_em_autoclass.core.scores.held_out_bank import held_out_features
@@ -93,10 +94,10 @@ class Bright:
     radius_px = 0
     context = 0
 
-    def __call__(self, image: Any) -> Any:
+    def __call__(self, image: Any, margin: int = 0) -> Any:
         import torch
 
-        return torch.cat([-image, image], dim=1)
+        return inside(torch.cat([-image, image], dim=1), margin)
 
     def parameters(self) -> list[Any]:
         return []

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_em_autoclass.core import pictures, tiling
+from napari_em_autoclass.core.classifier.inside import inside
 from napari_em_autoclass.core.events import CutRequest, CutTaken, SnapshotTaken, ViewRequest
 from napari_em_autoclass.core.normalise import Normalisation
 from napari_em_autoclass.core.pictures import Pictures, share_of_time
@@ -28,9 +29,9 @@ class Costly:
     def __init__(self, fake_time: Any) -> None:
         self._time = fake_time
 
-    def __call__(self, image: Any) -> Any:
+    def __call__(self, image: Any, margin: int = 0) -> Any:
         self._time.now += 0.1
-        return image.repeat(1, 2, 1, 1)
+        return inside(image.repeat(1, 2, 1, 1), margin)
 
     def parameters(self) -> tuple[()]:
         return ()

@@ -51,8 +51,8 @@ class Net(torch.nn.Module):
         self.centre, self.spread = seen.mean((2, 3), keepdim=True), seen.std((2, 3), keepdim=True)
         self.stride, self.radius_px = self.net.stride, self.net.radius_px
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
-        return torch.as_tensor((self.net(image) - self.centre) / self.spread)
+    def forward(self, image: torch.Tensor, margin: int = 0) -> torch.Tensor:
+        return torch.as_tensor((self.net(image, margin) - self.centre) / self.spread)
 
 
 @pytest.fixture

@@ -49,8 +49,8 @@ class Classifier(Protocol):
     def context(self) -> int:
         """Sections above and below that are seen beside the one to classify."""
 
-    def __call__(self, image: Tensor, /) -> Tensor:
-        """Return logits."""
+    def __call__(self, image: Tensor, /, margin: int = 0) -> Tensor:
+        """Return logits of what lies inside a margin of so many pixels, (N, K, H - 2 margin, W - 2 margin)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +132,14 @@ def classify_tile(
     height, width = grid.size_at(y, x)
     box = Box(z, z + 1, y - halo, y + height + halo, x - halo, x + width + halo)
     image = working.read_with_context(box, classifier.context)  # (C, H + 2 halo, W + 2 halo)
-    logits = classifier(
-        torch.from_numpy(image)[None].to(_device_of(classifier))
-    ).float()  # (1, K, H + 2 halo, W + 2 halo)
-    logits = logits.contiguous()  # class by class: what follows compares and adds whole maps
-    if (fy, fx) != (1, 1):
-        logits = logits[..., halo - 1 : halo + height + 1, halo - 1 : halo + width + 1]
+    is_binned = (fy, fx) != (1, 1)
+    # Enlarging to voxels interpolates between neighbours: one more pixel at each side.
+    margin = halo - 1 if is_binned else halo
+    logits = classifier(torch.from_numpy(image)[None].to(_device_of(classifier)), margin)  # (1, K, h, w)
+    logits = logits.float().contiguous()  # class by class: what follows compares and adds whole maps
+    if is_binned:
         logits = interpolate(logits, scale_factor=(float(fy), float(fx)), mode="bilinear", align_corners=False)
         logits = logits[..., fy:-fy, fx:-fx]
-    else:
-        logits = logits[..., halo:-halo, halo:-halo]
     depth, rows, columns = working.volume.shape_zyx
     box = Box(z, z + 1, y * fy, (y + height) * fy, x * fx, (x + width) * fx).clipped((depth, rows, columns))
     logits = logits[0, :, : box.shape[1], : box.shape[2]]

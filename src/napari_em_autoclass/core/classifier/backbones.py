@@ -1,7 +1,7 @@
 """Which network describes the pixels.
 
 All share ``forward(image (N, C, H, W)) -> features (N, D, H, W)``, ``stride``, ``radius_px`` and ``context``: C is
-``2 * context + 1`` sections, the one to describe in the middle.
+``2 * context + 1`` sections, the one to describe in the middle.  ``forward(image, margin)`` leaves out a margin.
 """
 
 from __future__ import annotations

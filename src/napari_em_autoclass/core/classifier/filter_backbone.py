@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from napari_em_autoclass.core.classifier.inside import inside, with_surroundings
 from napari_em_autoclass.core.filters import FilterBank
 
 __all__ = ["FilterBackbone"]
@@ -34,9 +35,10 @@ class FilterBackbone(nn.Module):
         """How far from a pixel its features look, in pixels."""
         return self.bank.radius_px
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Return features (N, D, H, W) of normalised sections (N, 1, H, W)."""
+    def forward(self, image: Tensor, margin: int = 0) -> Tensor:
+        """Return features (N, D, H - 2 margin, W - 2 margin) of what lies inside a margin of sections (N, 1, H, W)."""
+        seen, left = with_surroundings(image, margin, self.radius_px)
         with torch.no_grad():
-            responses = self.norm(self.bank(image))
+            responses = self.norm(inside(self.bank(seen), left))
         features: Tensor = self.mix(responses)
         return features

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from napari_em_autoclass.core.classifier.inside import inside, with_surroundings
 from napari_em_autoclass.core.filters import FilterBank
 
 __all__ = ["FilterClassifier"]
@@ -45,14 +46,15 @@ class FilterClassifier(nn.Module):
         """How far from a pixel its class looks, in pixels."""
         return self.bank.radius_px
 
-    def responses(self, image: Tensor) -> Tensor:
-        """Return standardised responses (N, C, H, W) of sections (N, 1, H, W)."""
-        standardised: Tensor = (self.bank(image) - self.mean[:, None, None]) / self.scale[:, None, None]
+    def responses(self, image: Tensor, margin: int = 0) -> Tensor:
+        """Return standardised responses (N, C, h, w) of what lies inside a margin of sections (N, 1, H, W)."""
+        seen, left = with_surroundings(image, margin, self.radius_px)
+        standardised: Tensor = (inside(self.bank(seen), left) - self.mean[:, None, None]) / self.scale[:, None, None]
         return standardised
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Return logits (N, K, H, W): minus half the squared distance to each centre, over the temperature."""
-        return self.classify(self.responses(image))
+    def forward(self, image: Tensor, margin: int = 0) -> Tensor:
+        """Return logits (N, K, h, w): minus half the squared distance to each centre, over the temperature."""
+        return self.classify(self.responses(image, margin))
 
     def classify(self, features: Tensor) -> Tensor:
         """Return logits (N, K, H, W) from `responses` (N, C, H, W)."""

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_em_autoclass.core.classifier.backbones import make_backbone
+from napari_em_autoclass.core.classifier.inside import inside, with_surroundings
 from napari_em_autoclass.core.classifier.settings import ClassifierSettings
 from napari_em_autoclass.core.filters import FilterBank
 from napari_em_autoclass.core.heads import LinearHead, make_head
@@ -80,18 +81,21 @@ class ForecastClassifier(nn.Module):
         """How far from a pixel its class looks, in pixels."""
         return max(self.backbone.radius_px, self.bank.radius_px if self.bank else 0)
 
-    def features(self, image: Tensor) -> Tensor:
-        """Return features (N, D, H, W) of normalised sections (N, C, H, W): the learned ones, then the filters'.
+    def features(self, image: Tensor, margin: int = 0) -> Tensor:
+        """Return features (N, D, h, w) of what lies inside a margin of normalised sections (N, C, H, W).
 
-        C is ``2 * context + 1``: the section, between those around it if the network sees any.  A pixel's features lie
-        side by side in memory (channels last), since all that follows works on pixels.
+        The learned ones come first, then the filters'; h and w are H and W less twice the margin.  C is
+        ``2 * context + 1``: the section, between those around it if the network sees any.  A pixel's features lie side
+        by side in memory (channels last), since all that follows works on pixels.
         """
-        learned: Tensor = self.backbone(image)
+        learned: Tensor = self.backbone(image, margin)
         if self.bank is None:
             return learned
         with torch.no_grad():
-            middle = image[:, self.context : self.context + 1]
-            responses = (self.bank(middle) - self.bank_mean[:, None, None]) / self.bank_scale[:, None, None]
+            middle, left = with_surroundings(image[:, self.context : self.context + 1], margin, self.bank.radius_px)
+            responses = (inside(self.bank(middle), left) - self.bank_mean[:, None, None]) / self.bank_scale[
+                :, None, None
+            ]
         # To join maps of unlike layouts takes three times as long as to bring them to one before.
         beside = responses.to(learned.dtype).contiguous(memory_format=torch.channels_last)
         return torch.cat([learned.contiguous(memory_format=torch.channels_last), beside], dim=1)
@@ -149,9 +153,9 @@ class ForecastClassifier(nn.Module):
         parts = (pixels, _rooted(self._foretold(pixels)))
         return head.classify(parts, (self.own.in_channels, self.own.out_channels), self.mean, self.scale)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Return logits (N, K, H, W) of normalised sections (N, C, H, W), see `features`."""
-        return self.classify(self.features(image))
+    def forward(self, image: Tensor, margin: int = 0) -> Tensor:
+        """Return logits (N, K, h, w) of what lies inside a margin of sections (N, C, H, W), see `features`."""
+        return self.classify(self.features(image, margin))
 
     @torch.no_grad()
     def standardise(self, features: Sequence[Tensor], forecasts: Sequence[Tensor]) -> None:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, pad
 
+from napari_em_autoclass.core.classifier.inside import inside
 from napari_em_autoclass.core.errors import InputError
 
 __all__ = ["FrozenViT", "weights_folder"]
@@ -82,8 +83,8 @@ class FrozenViT(nn.Module):
         """How far from a pixel its features look, in pixels."""
         return _CELL_PX + _AROUND_PX  # from one end of a cell past the other, and one pixel by the convolution
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Return features (N, D, H, W) of normalised sections (N, 1, H, W)."""
+    def forward(self, image: Tensor, margin: int = 0) -> Tensor:
+        """Return features (N, D, H - 2 margin, W - 2 margin) of what lies inside a margin of sections (N, 1, H, W)."""
         n, _, height, width = image.shape
         rows, columns = -(-height // _CELL_PX), -(-width // _CELL_PX)
         extra = (_AROUND_PX, columns * _CELL_PX - width + _AROUND_PX, _AROUND_PX, rows * _CELL_PX - height + _AROUND_PX)
@@ -96,7 +97,7 @@ class FrozenViT(nn.Module):
         )
         whole = cells.permute(0, 3, 1, 4, 2, 5).reshape(n, -1, rows * _CELL_PX, columns * _CELL_PX)
         seen = torch.cat([whole[..., :height, :width], image.to(whole.dtype)], dim=1)
-        return torch.as_tensor(self.last(seen))
+        return inside(torch.as_tensor(self.last(seen)), margin)
 
     @torch.no_grad()
     def _tokens(self, windows: Tensor) -> Tensor:

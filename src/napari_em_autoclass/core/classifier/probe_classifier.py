@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, pad
 
-from napari_em_autoclass.core.classifier.filter_classifier import FilterClassifier
+from napari_em_autoclass.core.classifier.inside import inside
+from napari_em_autoclass.core.classifier.split_classifier import embedded
 
 if TYPE_CHECKING:
+    from napari_em_autoclass.core.classifier.filter_classifier import FilterClassifier
     from napari_em_autoclass.core.classifier.forecast_classifier import ForecastClassifier
 
 __all__ = ["AROUND_PX", "ProbeClassifier", "n_numbers_of", "numbers"]
@@ -53,16 +55,17 @@ class ProbeClassifier(nn.Module):
         return self.base.radius_px + max(AROUND_PX) // 2
 
     @torch.no_grad()
-    def forward(self, image: Tensor) -> Tensor:
-        """Return logits (N, C, H, W) of normalised sections (N, 1, H, W)."""
-        embedding, probs = _known(self.base, image)
+    def forward(self, image: Tensor, margin: int = 0) -> Tensor:
+        """Return logits (N, C, h, w) of what lies inside a margin of normalised sections (N, 1, H, W)."""
+        left = min(margin, max(AROUND_PX) // 2)
+        embedding, probs = _known(self.base, image, margin - left)
         n = embedding.shape[1]
         own, *around, of_probs = torch.split(self.weight, [*[n] * (1 + len(AROUND_PX)), probs.shape[1]], dim=1)
         # The mean of a sum is the sum of means: C maps are averaged here and not the whole embedding.
         logits = _weighed(embedding, own) + _weighed(probs, of_probs) + self.bias[:, None, None]
         for side, weight in zip(AROUND_PX, around, strict=True):
             logits = logits + _averaged(_weighed(embedding, weight), side)
-        return logits
+        return inside(logits, left)
 
 
 @torch.no_grad()
@@ -79,13 +82,9 @@ def n_numbers_of(base: FilterClassifier | ForecastClassifier) -> int:
     return int(numbers(base, torch.zeros(1, 2 * base.context + 1, side, side, device=device)).shape[1])
 
 
-def _known(base: FilterClassifier | ForecastClassifier, image: Tensor) -> tuple[Tensor, Tensor]:
-    """Return embedding (N, E, H, W) and class probabilities (N, K, H, W)."""
-    if isinstance(base, FilterClassifier):
-        embedding, logits = base.responses(image), base(image)
-    else:
-        features = base.features(image)
-        embedding, logits = base.embed(features), base.classify(features)
+def _known(base: FilterClassifier | ForecastClassifier, image: Tensor, margin: int = 0) -> tuple[Tensor, Tensor]:
+    """Return embedding (N, E, h, w) and class probabilities (N, K, h, w) of what lies inside a margin."""
+    embedding, logits = embedded(base, image, margin)
     return embedding.float(), logits.float().softmax(dim=1)
 
 

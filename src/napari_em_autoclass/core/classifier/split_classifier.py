@@ -53,9 +53,12 @@ class SplitClassifier(nn.Module):
         return self.base.radius_px
 
     @torch.no_grad()
-    def forward(self, image: Tensor) -> Tensor:
-        """Return scores (N, K + P, H, W) of normalised sections (N, C, H, W); those of parts compare within a class."""
-        embedding, logits = embedded(self.base, image)
+    def forward(self, image: Tensor, margin: int = 0) -> Tensor:
+        """Return scores (N, K + P, h, w) of what lies inside a margin of normalised sections (N, C, H, W).
+
+        Those of parts compare within a class.
+        """
+        embedding, logits = embedded(self.base, image, margin)
         scores = torch.einsum("nehw,pe->nphw", embedding.float(), self.centres)
         scores = (scores - 0.5 * (self.centres**2).sum(dim=1)[:, None, None]) / self.temperatures[:, None, None]
         return torch.cat([logits, scores.to(logits.dtype)], dim=1)
@@ -88,16 +91,17 @@ class SplitClassifier(nn.Module):
         return ids, top, probs
 
 
-def embedded(base: FilterClassifier | ForecastClassifier, image: Tensor) -> tuple[Tensor, Tensor]:
-    """Return embedding (N, E, H, W) and logits (N, K, H, W) of normalised sections: what ``base(image)`` sees and says.
+def embedded(base: FilterClassifier | ForecastClassifier, image: Tensor, margin: int = 0) -> tuple[Tensor, Tensor]:
+    """Return embedding (N, E, h, w) and logits (N, K, h, w) of sections: what ``base(image, margin)`` sees and says.
 
     Parameters
     ----------
     base : in evaluation mode
-    image : (N, C, H, W)
+    image : (N, C, H, W), normalised
+    margin : pixels at each side of which nothing is asked
     """
     if isinstance(base, ForecastClassifier):
-        features = base.features(image)
+        features = base.features(image, margin)
         return base.embed(features), base.classify(features)
-    responses = base.responses(image)
+    responses = base.responses(image, margin)
     return responses, base.classify(responses)

@@ -10,9 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d
 
+from napari_em_autoclass.core.classifier.inside import inside
 from napari_em_autoclass.core.heads.linear import pointwise
 
 __all__ = ["UNet2d"]
+
+_BLOCK_RADIUS = 2  # of two 3x3 convolutions
 
 
 class UNet2d(nn.Module):
@@ -52,22 +55,38 @@ class UNet2d(nn.Module):
         # (pooled pixels, then interpolation between two of them) looks two pixels further.
         return sum(2**level * (2 if level == self.depth - 1 else 6) for level in range(self.depth))
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Return features (N, D, H, W) of normalised sections (N, C, H, W)."""
+    def forward(self, image: Tensor, margin: int = 0) -> Tensor:
+        """Return features (N, D, H - 2 margin, W - 2 margin) of what lies inside a margin of sections (N, C, H, W).
+
+        On the way up nothing is made of the margin but what the pixels inside depend on.
+        """
         skips = []
         x = image.contiguous(memory_format=torch.channels_last)
         for level, block in enumerate(self.down):
             x = block(x if level == 0 else max_pool2d(x, 2))  # (N, width * 2**level, H / 2**level, W / 2**level)
             skips.append(x)
         skips.pop()
-        for block in self.up:
+        margins = _margins(margin, self.depth)
+        x, left = inside(x, margins[-1]), margins[-1]
+        for block, wanted in zip(self.up, margins[-2::-1], strict=True):
             x = interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
             if x.requires_grad:
                 x.register_hook(_dense)  # type: ignore[no-untyped-call]
-            x = block(torch.cat([x, skips.pop()], dim=1))
+            seen = max(wanted - _BLOCK_RADIUS, 0)
+            x = block(torch.cat([inside(x, seen - 2 * left), inside(skips.pop(), seen)], dim=1))
+            x, left = inside(x, wanted - seen), wanted
         # Not torch.as_tensor, which a trace takes for a move to the device it was traced on; so in the others.
         features: Tensor = pointwise(self.last, x.movedim(1, -1)).movedim(-1, 1)
         return features
+
+
+def _margins(margin: int, depth: int) -> list[int]:
+    """Return of what margin at each level, fine to coarse and in its own pixels, nothing is needed."""
+    margins = [margin]
+    for _ in range(depth - 1):
+        # Enlarged, the outermost coarse pixel is not what it would be beside its neighbour.
+        margins.append(max(max(margins[-1] - _BLOCK_RADIUS, 0) // 2 - 1, 0))
+    return margins
 
 
 def _dense(gradient: Tensor) -> Tensor:

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import gelu, unfold
 
+from napari_em_autoclass.core.classifier.inside import inside
+
 __all__ = ["ViT"]
 
 _PATCH_PX = 8
@@ -56,14 +58,14 @@ class ViT(nn.Module):
         # As far as attention goes, the rest of the patch there, and the last convolution.
         return _PATCH_PX * _REACH * len(self.layers) + _PATCH_PX
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Return features (N, D, H, W) of normalised sections (N, 1, H, W)."""
+    def forward(self, image: Tensor, margin: int = 0) -> Tensor:
+        """Return features (N, D, H - 2 margin, W - 2 margin) of what lies inside a margin of sections (N, 1, H, W)."""
         tokens = self.patches(image).movedim(1, 3)  # (N, H/8, W/8, C)
         for layer in self.layers:
             tokens = layer(tokens)
         fine = self.pixels(self.norm(tokens).movedim(3, 1))  # (N, D, H, W)
         features: Tensor = self.last(torch.cat([fine, image.to(fine.dtype)], dim=1))
-        return features
+        return inside(features, margin)
 
 
 class _Layer(nn.Module):
