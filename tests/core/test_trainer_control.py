@@ -11,8 +11,9 @@ import pytest
 import torch
 from runs import CORNER, kinds_of, played, steps_of
 
+from napari_em_autoclass.core import learner
 from napari_em_autoclass.core.checkpoint import RunFolder
-from napari_em_autoclass.core.classifier import ForecastClassifier
+from napari_em_autoclass.core.classifier import ForecastClassifier, unet2d
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import (
     CutRequest,
@@ -52,8 +53,17 @@ def test_a_run_stopped_before_its_first_step_is_usable(volume: Volume, settings:
     assert set(np.unique(model.classify(model.working(volume), CORNER).classes)) <= {1, 2, 3, 4}
 
 
-@pytest.mark.parametrize("slow", ["regions", "classes"])
-def test_a_stop_does_not_wait_for_what_precedes_a_step_and_loses_nothing(
+SLOW = {
+    "reading regions": (TileSource, "regions", 3),
+    "the first tile for new classes": (ForecastClassifier, "features", 3),
+    "a step forward": (ForecastClassifier, "features", 4),
+    "a step backward": (unet2d, "_dense", 4),
+    "the loss": (learner, "objective", 5),
+}
+
+
+@pytest.mark.parametrize("slow", SLOW)
+def test_a_stop_waits_for_nothing_that_is_slow_and_loses_nothing(
     volume: Volume,
     settings: RunSettings,
     finished: Any,
@@ -64,21 +74,20 @@ def test_a_stop_does_not_wait_for_what_precedes_a_step_and_loses_nothing(
 ) -> None:
     undisturbed, n_steps = finished.trainer, len(steps_of(finished.events))
     stopped = Trainer(volume, settings, run_dir=tmp_path / "stopped")
-    place = TileSource if slow == "regions" else ForecastClassifier
-    name = "regions" if slow == "regions" else "features"
+    place, name, at = SLOW[slow]
     plain, calls = getattr(place, name), []
 
-    def stopping(self: Any, *args: Any) -> Any:
+    def stopping(*args: Any) -> Any:
         calls.append(stopped._course.progress.step)
-        if calls[-1] == 3:
-            stopped.stop()  # while the regions are read, or the first tile for new classes is looked at
-        return plain(self, *args)
+        if calls[-1] == at:
+            stopped.stop()
+        return plain(*args)
 
     monkeypatch.setattr(place, name, stopping)
-    assert len(steps_of(played(stopped))) == 3
+    assert len(steps_of(played(stopped))) == at
     monkeypatch.undo()
     resumed = Trainer(volume, settings, run_dir=tmp_path / "stopped", resume=True)
-    assert len(steps_of(played(resumed))) == n_steps - 3
+    assert len(steps_of(played(resumed))) == n_steps - at
     for name, tensor in undisturbed.model.classifier.state_dict().items():
         torch.testing.assert_close(resumed.model.classifier.state_dict()[name], tensor, rtol=0, atol=0)
 

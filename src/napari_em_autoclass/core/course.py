@@ -6,11 +6,13 @@ because its loss diverged, goes on as if nothing had been.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from napari_em_autoclass.core.abandonable import abandonable
 from napari_em_autoclass.core.divergence import LossRecord, has_only_numbers, objective_key, slowed
 from napari_em_autoclass.core.errors import Abandoned
 from napari_em_autoclass.core.events import ClassesRemade, Event, Notice, StepDone
@@ -22,6 +24,7 @@ from napari_em_autoclass.core.weights_file import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from napari_em_autoclass.core.clock import Clock
     from napari_em_autoclass.core.learner import Learner, StepOut
@@ -92,7 +95,7 @@ class Course:
         ----------
         settings : of now
         fraction : of the budget that is used, 0 to 1
-        is_wanted : asked now and then before anything is changed: reading regions and new classes take seconds
+        is_wanted : asked now and then before anything is changed: reading regions, new classes and a step take seconds
         """
         learner, step, said = self.learner, self.progress.step, list[Event]()
         is_refining = learner.teacher is not None
@@ -105,7 +108,9 @@ class Course:
             elif not is_refining and step and step % settings.training.recluster_steps == 0:
                 said.append(self._reclustered(settings, afresh=False, is_wanted=is_wanted))
             slow = slowed(self._tile_limit.within(settings), self.progress.divergences)
-            out = learner.step(slow, step, fraction)
+            # New classes and the step after them are one: resumed between the two, a run would make them again.
+            with nullcontext() if said else self._abandonable(is_wanted):
+                out = learner.step(slow, step, fraction)
             done = self._step_done(out, settings, fraction)
             said += self._keeper.log.add(done, settings)
             said += [Notice(self._run_id, told) for told in learner.tiles.take_notices()]
@@ -121,6 +126,12 @@ class Course:
             learner.optimiser.zero_grad(set_to_none=True)
             said.append(Notice(self._run_id, self._tile_limit.halve(settings), self._tile_limit.most))
         return said
+
+    def _abandonable(self, is_wanted: Callable[[], bool]) -> AbstractContextManager[None]:
+        """Return what lets a step be given up halfway; several processes must do each step together."""
+        if self.learner.device.ranks.size > 1:
+            return nullcontext()
+        return abandonable(self.learner.modules().values(), is_wanted)
 
     def settle(self, settings: RunSettings) -> list[Event]:
         """Choose, without labels, the classifier to keep; return what happened."""

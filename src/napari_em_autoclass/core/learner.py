@@ -158,6 +158,8 @@ class Learner:
     def step(self, settings: RunSettings, step: int, fraction: float) -> StepOut:
         """Do one optimiser update and return what it cost.
 
+        Until the update nothing has changed but buffers of the networks, see `abandonable`.
+
         Raises
         ------
         FloatingPointError
@@ -183,9 +185,8 @@ class Learner:
         neighbours = reads_itself or bool(parts & FROM_NEIGHBOURS)
         drawn = self.tiles.draw(settings, at, n_tiles, rng, with_neighbours=neighbours, class_maps=class_maps)
         made = self._batches.make(drawn, settings, parts, self.mean_teacher, generator)
-        if made.labels is not None:
-            self._smooth_usage(made.labels)
-        state = TrainState(step, fraction, self.usage, settings.seed, dict(self.term_networks.items()))
+        usage, share = (self.usage, self._share) if made.labels is None else self._used(made.labels)
+        state = TrainState(step, fraction, usage, settings.seed, dict(self.term_networks.items()))
         out = objective(terms, made.batch, state)
         total = float(out.total.detach())
         if not math.isfinite(total):
@@ -193,9 +194,10 @@ class Learner:
                 f"the loss is not finite at step {step}; lower the learning rate or the weights of the terms"
             )
         self._update(out.total, settings, step, fraction)
+        self.usage, self._share = usage, share
         if self.mean_teacher is not None:
             self.mean_teacher.follow(self.student, settings.training.teacher_momentum)
-        return StepOut(out.parts, total, tuple(self.usage.tolist()), tuple(self._share.tolist()), made.skill)
+        return StepOut(out.parts, total, tuple(usage.tolist()), tuple(share.tolist()), made.skill)
 
     def _update(self, total: Tensor, settings: RunSettings, step: int, fraction: float) -> None:
         training = settings.training
@@ -242,9 +244,10 @@ class Learner:
         return self.teacher.class_maps(self.tiles.regions(self.teacher.since), step)
 
     @torch.no_grad()
-    def _smooth_usage(self, labels: Tensor) -> None:
-        self._share = torch.bincount(labels, minlength=len(self.usage)).cpu() / labels.numel()
-        self.usage = 0.9 * self.usage + 0.1 * self._share
+    def _used(self, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return each class's share of the pixels, smoothed over steps and of this step alone, both (K,)."""
+        share = torch.bincount(labels, minlength=len(self.usage)).cpu() / labels.numel()
+        return 0.9 * self.usage + 0.1 * share, share
 
     # --- to and from a checkpoint ------------------------------------------------------------------------------------
 

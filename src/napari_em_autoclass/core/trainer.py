@@ -141,7 +141,7 @@ class Trainer:
         return Model(self.settings, classifier, self._course.progress.stage, *of_volumes, further=further)
 
     def stop(self) -> None:
-        """Ask the training to end after the current step; the run stays usable."""
+        """Ask the training to end soon: a step under way is given up; the run stays usable."""
         self._stop, self._stopped_at = True, time.perf_counter()
 
     @property
