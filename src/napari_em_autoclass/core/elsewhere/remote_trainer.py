@@ -126,7 +126,7 @@ class RemoteTrainer:
         self._wish("is_paused", is_paused)
 
     def stop(self) -> None:
-        """Ask the training to end after the current step; the run stays usable."""
+        """Ask the training to end soon; the run stays usable."""
         self._is_stopped = True
         self._wish("stop", True)
 
