@@ -287,8 +287,9 @@ def test_taking_our_layers_away_is_no_deletion_by_the_user(viewer: ViewerModel, 
     layers.close()
 
 
-def test_a_small_map_is_drawn_in_3d(layers: ClassLayers, viewer: ViewerModel, fake_run: Any) -> None:
+def test_a_small_map_is_drawn_solid_in_3d(layers: ClassLayers, viewer: ViewerModel, fake_run: Any) -> None:
     layers.put(fake_run().snapshot(VIEW))
     viewer.dims.ndisplay = 3
     assert layers.class_layer.visible
+    assert [layer.opacity for layer in viewer.layers] == [1.0, 1.0]  # the stack is as it was
     assert layers.class_layer._slice.image.raw.shape == SHAPE

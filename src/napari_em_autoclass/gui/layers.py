@@ -25,6 +25,7 @@ from napari_em_autoclass.gui.at_index import placed
 from napari_em_autoclass.gui.class_colors import LabelsLook, label_colors, towards, whole_classes
 from napari_em_autoclass.gui.flat_only import FlatOnly
 from napari_em_autoclass.gui.live_map import LiveMap, added
+from napari_em_autoclass.gui.solid_in_3d import SolidIn3D
 from napari_em_autoclass.gui.source import LEFT, OURS, SOURCE, shape_of, transform_of
 from napari_em_autoclass.gui.viewpoint import in_units_of
 
@@ -57,6 +58,7 @@ class ClassLayers:
         self._leading: tuple[int, ...] = ()
         self._table: Mapping[str, Sequence[object]] | None = None
         self._classes: Labels | None = None
+        self._solid = SolidIn3D(viewer, lambda: self._classes)
         self._map: LiveMap | None = None
         self._sure: LiveMap | None = None  # how probable the class shown is, times 255
         self._class_map: ClassMap | None = None
@@ -103,6 +105,7 @@ class ClassLayers:
             **transform_of(self._source),
         )
         self._add(self._classes)
+        self._solid.look()
         self._classes.editable = False  # painting would change what was learned
         if self._table is not None:
             self._look.describe(self._classes, self._table)
@@ -207,6 +210,7 @@ class ClassLayers:
             self._classes.metadata[OURS] = {"run_dir": str(run_dir), LEFT: True}
         self._refresh.cancel()
         self._flat_only.close()
+        self._solid.close()
         self._viewer.layers.events.removed.disconnect(self._on_removed)
 
     def _add(self, layer: Layer) -> None:
