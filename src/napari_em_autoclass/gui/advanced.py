@@ -11,11 +11,11 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.gui.focus import tab_on_to
-from napari_em_autoclass.gui.form import SettingsForm
 from napari_em_autoclass.gui.worker import Report, TaskWorker
 
 if TYPE_CHECKING:
     from napari_em_autoclass.core.run_settings import RunSettings
+    from napari_em_autoclass.gui.form import SettingsForm
 
 __all__ = ["AdvancedSettings"]
 
@@ -144,6 +144,8 @@ class AdvancedSettings(QWidget):
             self._worker.finished.disconnect(self._on_finished)
 
     def _on_loaded(self, settings: Any) -> None:
+        from napari_em_autoclass.gui.form import SettingsForm  # defining settings is slow, and was done with these
+
         layout = self.layout()
         if self._form is not None and layout is not None:
             layout.removeWidget(self._form)

@@ -11,7 +11,6 @@ from qtpy.QtCore import QObject, Signal
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.layers import add_volume
 from napari_em_autoclass.gui.worker import Report, TaskWorker
-from napari_em_autoclass.io.run_source import SAMPLE
 
 __all__ = ["SampleMaker", "make_sample"]
 
@@ -21,6 +20,7 @@ _log = logging.getLogger(__name__)
 def make_sample(report: Report) -> Volume:
     """Return the sample that napari's menu offers too: made-up neuropil like serial-section TEM."""
     from napari_em_autoclass.core.phantom import make_phantom
+    from napari_em_autoclass.io.run_source import SAMPLE  # the readers come with it
 
     made = make_phantom(mode="sstem")
     report(1.0)  # ends here if nobody wants it any more

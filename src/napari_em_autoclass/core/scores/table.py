@@ -10,8 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.special import xlogy
 
 from napari_em_autoclass.core.errors import InputError
 
@@ -62,6 +60,8 @@ def contingency(classes: NDArray[Any], labels: NDArray[Any], shape: tuple[int, i
 
 def entropy_nats(counts: NDArray[Any]) -> float:
     """Return the entropy of `counts` (any shape, voxels or shares) in nats; 0 for a single or no kind."""
+    from scipy.special import xlogy  # noqa: PLC0415  slow to import, and the dock counts voxels with this module too
+
     total = counts.sum()
     share = counts / total if total else np.zeros(counts.shape)
     return max(0.0, -float(xlogy(share, share).sum()))
@@ -106,6 +106,8 @@ def adjusted_rand_index(table: NDArray[Any]) -> float:
 
 def hungarian_accuracy(table: NDArray[Any]) -> float:
     """Return the share of voxels right under the best one-to-one matching; voxels of unmatched classes are wrong."""
+    from scipy.optimize import linear_sum_assignment  # noqa: PLC0415  as above
+
     rows, columns = linear_sum_assignment(table, maximize=True)
     return float(table[rows, columns].sum() / max(table.sum(), 1))
 
