@@ -66,6 +66,15 @@ def test_bars_add_up_groups_and_show_the_likeliest_first(qtbot: Any, details: Cl
     assert not details.bars.grab().isNull()
 
 
+def test_bars_follow_names_and_merges_when_a_row_is_shown(details: ClassDetails, survey: Survey) -> None:
+    class_map = ClassMap.fresh(3)
+    details.show_row(class_map, survey, 1)
+    assert details.bars.shown == ()
+    details.bars.show_probabilities(class_map, {1: 0.3, 2: 0.6, 3: 0.1})
+    details.show_row(class_map.merge([1, 3]).rename(2, "axon"), survey, 2)
+    assert [(name, round(prob, 2)) for name, _, prob in details.bars.shown] == [("axon", 0.6), ("class 1 +1", 0.4)]
+
+
 def test_parts_split_since_have_no_figures_yet(details: ClassDetails, survey: Survey) -> None:
     from napari_em_autoclass.core.class_splits import with_split
     from napari_em_autoclass.core.split import FoundParts

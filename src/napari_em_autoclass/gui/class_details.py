@@ -20,7 +20,7 @@ __all__ = ["ClassDetails", "ProbabilityBars", "patches_by_id", "sentence_of"]
 
 _N_PATCHES = 3  # of each kind
 _PATCH_PX = 38
-_N_BARS = 4
+_N_BARS = 3  # leaves each room for a name such as "mitochondria"
 
 
 def sentence_of(class_map: ClassMap, row: RowStatistics) -> str:
@@ -70,6 +70,7 @@ class ClassDetails(QWidget):
     def show_row(self, class_map: ClassMap, survey: Survey, row: int | None) -> None:
         """Show a row of `class_map`; None shows none."""
         self.setVisible(True)
+        self.bars.set_class_map(class_map)
         typical, unclear = survey.of_row(class_map, row, _N_PATCHES) if row else ((), ())
         text = sentence_of(class_map, survey.statistics.of_row(class_map, row)) if row else "Select a class"
         self.figures.setText(text)
@@ -123,15 +124,23 @@ class ProbabilityBars(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.shown: tuple[tuple[str, str, float], ...] = ()  # name, colour, probability
+        self._probs: dict[int, float] = {}
         self.setFixedHeight(self.fontMetrics().height() + 12)
         self.setToolTip("Double-click a voxel in the picture: how probable each class is there")
 
     def show_probabilities(self, class_map: ClassMap, probs: dict[int, float]) -> None:
         """Show the likeliest rows; `probs` by id, those of a group are added up."""
-        rows: dict[int, float] = {}
-        for class_id, prob in probs.items():
-            row = class_map.shown_id(class_id)
-            rows[row] = rows.get(row, 0.0) + prob
+        self._probs = probs
+        self.set_class_map(class_map)
+
+    def set_class_map(self, class_map: ClassMap) -> None:
+        """Show the same probabilities with the names, colours and merges of now."""
+        if not self._probs:
+            return
+        shown, known, rows = class_map.lookup().tolist(), set(class_map.ids), dict[int, float]()
+        for class_id, prob in self._probs.items():
+            if class_id in known:  # else a part that is whole again
+                rows[shown[class_id]] = rows.get(shown[class_id], 0.0) + prob
         best = sorted(rows.items(), key=lambda item: -item[1])[:_N_BARS]
         self.shown = tuple((class_map.name_of(i), class_map.color_of(i), min(prob, 1.0)) for i, prob in best)
         lines = "\n".join(f"{name}: {100 * prob:.0f} %" for name, _, prob in self.shown)
