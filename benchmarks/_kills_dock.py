@@ -21,6 +21,7 @@ from napari_em_autoclass.core.run_settings import RunSettings, apply_setting, lo
 from napari_em_autoclass.core.trainer import Trainer
 from napari_em_autoclass.gui.dock import AutoclassDock
 from napari_em_autoclass.gui.layers import add_volume
+from napari_em_autoclass.gui.opened_run import read_run
 from napari_em_autoclass.gui.session import Session
 from napari_em_autoclass.gui.wishes import RunOrder, Wishes
 from napari_em_autoclass.io.readers import open_volume
@@ -43,8 +44,11 @@ def main(stack: Path, run: Path, assignments: list[str]) -> None:
     wishes = Wishes(n_classes=settings.n_classes, advanced=settings, seconds=1e6)
     is_old = (run / "run.json").exists() and RunFolder.open(run).has_weights
     if is_old:  # as `gui.reopen` does
+        opened = read_run(run)
+        dock.decisions.begin(opened.history)
         dock.session.take_up(run, wishes)
-        dock.decisions.begin(RunFolder.open(run).history)
+        for event in opened.events:
+            dock.session.happened.emit(event)
     naming = QTimer()
     naming.timeout.connect(lambda: _name_a_class(dock.decisions, run))
     naming.start(_NAME_EVERY_MS)

@@ -21,7 +21,7 @@ def saved() -> list[History]:
 
 @pytest.fixture
 def decisions(qtbot: Any, saved: list[History]) -> Decisions:
-    made = Decisions(saved.append)
+    made = Decisions(lambda history: saved.append(history) or history)  # type: ignore[func-returns-value]
     made.begin(History.of(ClassMap.fresh(4)))
     yield made
     made.close()
@@ -57,6 +57,32 @@ def test_another_run_saves_what_was_open_first(decisions: Decisions, saved: list
     decisions.begin(History.of(ClassMap.fresh(7)))
     assert [history.present.n_classes for history in saved] == [4]
     assert decisions.class_map.n_classes == 7
+
+
+def test_what_was_decided_before_there_was_a_run_to_save_it_in_is_saved_with_the_run(qtbot: Any) -> None:
+    saved, has_run = list[History](), False
+    decisions = Decisions(lambda history: (saved.append(history) or history) if has_run else None)  # type: ignore[func-returns-value]
+    decisions.begin(History.of(ClassMap.fresh(4)))
+    decisions.do(decisions.class_map.rename(1, "axon"))
+    decisions.save_now()
+    decisions.begin(decisions.history)  # the run begins, with them
+    has_run = True
+    decisions.save_now()
+    assert [history.present.name_of(1) for history in saved] == ["axon"]
+    decisions.save_now()
+    assert len(saved) == 1
+    decisions.close()
+
+
+def test_what_was_decided_without_a_run_is_not_saved_in_another(qtbot: Any) -> None:
+    saved, has_run = list[History](), False
+    decisions = Decisions(lambda history: (saved.append(history) or history) if has_run else None)  # type: ignore[func-returns-value]
+    decisions.begin(History.of(ClassMap.fresh(4)))
+    decisions.do(decisions.class_map.rename(1, "axon"))
+    decisions.begin(History.of(ClassMap.fresh(7)))
+    has_run = True
+    decisions.close()
+    assert saved == []
 
 
 def test_before_the_first_run_there_is_nothing_to_decide(qtbot: Any) -> None:

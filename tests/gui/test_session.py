@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from napari_em_autoclass.core.errors import InputError
-from napari_em_autoclass.core.events import SnapshotTaken, ViewRequest
+from napari_em_autoclass.core.events import Event, RunEnded, SnapshotTaken, ViewRequest
 from napari_em_autoclass.gui.run_place import mark_cut_off, was_closed_midway
 from napari_em_autoclass.gui.session import RunState, Session, sentence_for
 from napari_em_autoclass.gui.wishes import Wishes
@@ -216,6 +216,25 @@ def test_while_it_learns_nothing_is_taken_up(qtbot: Any, session: Session, tmp_p
     before = session.run_dir
     session.take_up(tmp_path, None)
     assert session.run_dir == before
+
+
+def test_a_run_that_has_just_ended_is_not_closed_midway(
+    qtbot: Any, make_session: Any, volume: Any, tmp_path: Path
+) -> None:
+    session, states = make_session(n_steps=2), []
+
+    def close(event: Event) -> None:
+        if isinstance(event, RunEnded):
+            states.append(session.state)
+            session.close()
+
+    session.happened.connect(close)
+    session.use(volume)
+    (tmp_path / "run.json").touch()
+    session.start(Wishes(), tmp_path)
+    qtbot.waitUntil(lambda: session.state is RunState.IDLE, timeout=3000)
+    assert states == [RunState.LEARNING]
+    assert not was_closed_midway(tmp_path)
 
 
 @pytest.mark.parametrize("is_stopped", [False, True])

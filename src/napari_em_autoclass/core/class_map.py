@@ -272,7 +272,7 @@ class ClassMap:
 
     def own(self, class_id: int) -> tuple[str, str]:
         """Return the name and colour of a class or part by itself."""
-        part = self._part(class_id)
+        part = self._part(class_id) if self.splits else None
         return (part.name, part.color) if part else (self.names[class_id - 1], self.colors[class_id - 1])
 
     def _default_name(self, class_id: int) -> str:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import NamedTuple
 
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.group import Group, default_name
 
 __all__ = ["ClassLook", "changed", "look_of_member", "looks_of", "moves", "runs"]
+
+
+# All sets of flags there are: to make one for each row took longer than to find out what holds.
+_FLAGS = {
+    some: frozenset(some) for n in range(5) for some in combinations(("visible", "named", "locked", "ignored"), n)
+}
 
 
 class ClassLook(NamedTuple):
@@ -65,10 +72,11 @@ def _look(class_map: ClassMap, row: int, group: Group | None) -> ClassLook:
         name, color, members = group.name, group.color, group.members
     else:
         (name, color), members = class_map.own(row), (row,)
-    claims = {
-        "visible": not class_map.hidden.issuperset(members),
-        "named": name != default_name(*members) and class_map.is_named(row),
-        "locked": not class_map.locked.isdisjoint(members),
-        "ignored": class_map.ignored.issuperset(members),
-    }
-    return ClassLook(name, color, members, frozenset(flag for flag, holds in claims.items() if holds))
+    flags = [] if class_map.hidden.issuperset(members) else ["visible"]
+    if name != default_name(*members) and class_map.is_named(row):
+        flags.append("named")
+    if not class_map.locked.isdisjoint(members):
+        flags.append("locked")
+    if class_map.ignored.issuperset(members):
+        flags.append("ignored")
+    return ClassLook(name, color, members, _FLAGS[tuple(flags)])

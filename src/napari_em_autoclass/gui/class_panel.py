@@ -189,6 +189,8 @@ class ClassPanel(QWidget):
         selected = self.selected_ids()
         self.table.set_class_map(class_map)
         self.select(now_shown(class_map, selected))
+        # A tree lays itself out a moment after rows went: the window would be put on the screen a second time for it.
+        self.view.viewport().update()
         self._update_buttons()
 
     def _on_clicked(self, index: QModelIndex) -> None:

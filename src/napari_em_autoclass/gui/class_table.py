@@ -21,6 +21,11 @@ from napari_em_autoclass.gui.glyphs import GREY, glyph_icon
 
 __all__ = ["ClassTable"]
 
+# Qt asks for these a thousand times when a row goes; an enum works them out each time.
+_N_COLUMNS, _NAME = len(Column), int(Column.NAME)
+_FLAGS = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+_NAME_FLAGS = _FLAGS | Qt.ItemFlag.ItemIsEditable
+
 _MOST_MOVES = 40  # runs of rows that come or go one by one; past that a fresh list is quicker
 
 
@@ -130,10 +135,11 @@ class ClassTable(QAbstractItemModel):
 
     def index(self, row: int, column: int, parent: QModelIndex | None = None) -> QModelIndex:
         """Return the index of a cell, an invalid one where there is none."""
-        inside = parent is not None and parent.isValid()
-        if not (0 <= column < len(Column) and 0 <= row < self.rowCount(parent)):
-            return QModelIndex()
-        return self.createIndex(row, column, self._rows[parent.row()] if inside and parent is not None else 0)
+        if parent is None or not parent.isValid():
+            known = 0 <= column < _N_COLUMNS and 0 <= row < len(self._rows)
+            return self.createIndex(row, column, 0) if known else QModelIndex()
+        known = 0 <= column < _N_COLUMNS and 0 <= row < self.rowCount(parent)
+        return self.createIndex(row, column, self._rows[parent.row()]) if known else QModelIndex()
 
     def parent(self, index: QModelIndex | None = None) -> Any:
         """Return the index of the group a class is listed below; of the model itself its owner, as Qt's objects do."""
@@ -152,7 +158,7 @@ class ClassTable(QAbstractItemModel):
 
     def columnCount(self, parent: QModelIndex | None = None) -> int:
         """Return the number of columns."""
-        return len(Column)
+        return _N_COLUMNS
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return title or tooltip of a column."""
@@ -168,9 +174,8 @@ class ClassTable(QAbstractItemModel):
         """Names can be edited, rows selected."""
         if not index.isValid():
             return Qt.ItemFlag.NoItemFlags
-        flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-        is_name = index.column() == Column.NAME and not index.internalId()
-        return flags | Qt.ItemFlag.ItemIsEditable if is_name else flags
+        is_name = index.column() == _NAME and not index.internalId()
+        return _NAME_FLAGS if is_name else _FLAGS
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return what a cell shows."""

@@ -69,8 +69,12 @@ class Decisions(QObject):
         return self._preview is not None
 
     def begin(self, history: History) -> None:
-        """Take the decisions of another run; they are not saved again before an edit."""
+        """Take the decisions of another run; they are not saved again before an edit.
+
+        Those that are here already, of before there was a run to save them in, are still to be saved.
+        """
         self.save_now()
+        self._unsaved = self._unsaved and history is self._history
         self._history, self._preview = history, None
         self.changed.emit(history.present)
 
@@ -114,8 +118,9 @@ class Decisions(QObject):
             self._is_failing = True
             self._again.start()
             return
-        if saved is not None:
-            self._history = replace(self._history, revision=saved.revision)
+        if saved is None:
+            return  # there is no run yet
+        self._history = replace(self._history, revision=saved.revision)
         self._unsaved = self._is_failing = False
         self._again.stop()
 

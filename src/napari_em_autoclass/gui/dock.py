@@ -239,8 +239,7 @@ class AutoclassDock(QWidget):
                 self.layers.put(event)
             if self.session.state is RunState.LEARNING:
                 self._say(_STAGES[event.stage].format(step=event.step), False)
-        if isinstance(event, RunEnded):
-            # Not unfolded: the list of classes, which is wanted first, would shrink.
+        if isinstance(event, RunEnded):  # the fold stays closed: the list of classes would shrink
             self.folds[self.export_panel].set_summary("the whole volume, the run")
 
     def _begin(self, event: RunStarted) -> None:
@@ -251,6 +250,7 @@ class AutoclassDock(QWidget):
             self.layers.show(self._layer, history.present, self.stack_panel.leading)
         self.decisions.begin(history)  # saves what was decided before where that belongs
         self._decided_in = self.session.run_dir
+        self.decisions.save_now()  # what was decided before there was a run
 
     def _on_decided(self, class_map: ClassMap) -> None:
         self.layers.recolour(class_map)

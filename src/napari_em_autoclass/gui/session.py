@@ -76,7 +76,7 @@ class Session(QObject):
         self.is_resumed = False  # whether the present run goes on with an older one
         self.place = HERE  # where the next training computes
         self._gaze = Gaze()
-        self._why = ""
+        self._why, self._has_ended = "", False  # how the present run ends, and whether it has
         self._stop_comparing: Callable[[], object] = lambda: None
 
     @property
@@ -114,17 +114,14 @@ class Session(QObject):
         self.volume_changed.emit(volume)
 
     def start(self, wishes: Wishes, run_dir: Path | None = None) -> None:
-        """Begin to learn, or go on with the last run; nothing while a training is under way or without a stack.
-
-        A new run goes into `run_dir`, or into a folder of its own.
-        """
+        """Begin to learn, in `run_dir` or a new folder, or go on with the last run; not if busy or without a stack."""
         if self._volume is None or self.is_busy:
             return
         self.is_resumed = bool(self.place.follows) or (run_dir is None and self.can_go_on(wishes))
         run_dir = self._run_dir if run_dir is None and self.is_resumed else run_dir
         self._forget_run()
         self._run_dir = run_dir or new_run_dir(self._volume.name)
-        self._wishes, self._why = wishes, ""
+        self._wishes, self._why, self._has_ended = wishes, "", False
         mark_cut_off(self._run_dir, False)
         self._learned = self._volume
         order = RunOrder(self._volume, wishes, self._run_dir, self.is_resumed, self.place)
@@ -206,7 +203,8 @@ class Session(QObject):
 
     def close(self) -> None:
         """End everything and say nothing more; the worker saves a checkpoint in its own time."""
-        if self._state in (RunState.STARTING, RunState.LEARNING, RunState.PAUSED) and not self.place.keeps_going:
+        learns = self._state in (RunState.STARTING, RunState.LEARNING, RunState.PAUSED) and not self._has_ended
+        if learns and not self.place.keeps_going:
             mark_cut_off(self._run_dir, True)
         if self._worker is not None:
             for signal in (self._worker.opened, self._worker.event, self._worker.errored, self._worker.finished):
@@ -275,7 +273,7 @@ class Session(QObject):
             self.said.emit(event.message, False)
         if isinstance(event, RunEnded):
             self.said.emit(self._why or END_SENTENCES[event.reason], event.reason in ("collapsed", "diverged"))
-            self._why = ""
+            self._why, self._has_ended = "", True
         self.happened.emit(event)
 
     def _on_previewed(self, seen: Seen) -> None:
