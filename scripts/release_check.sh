@@ -54,7 +54,7 @@ first_use() {
     (
         cd "$work/$1-use"
         "$bin/em-autoclass" --version
-        "$bin/em-autoclass" phantom small.ome.tif --shape 6 160 160
+        "$bin/em-autoclass" phantom small.ome.tif --shape 6 288 288
         "$bin/em-autoclass" demo small.ome.tif --headless --out demo --seconds 5 --classes 6
         "$bin/npe2" validate napari-em-autoclass
         "$display" "$bin/python" -W ignore - <<'PYTHON'
