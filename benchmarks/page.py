@@ -14,7 +14,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from _peers_words import as_table, in_words
+from _peers_words import as_table, in_words, settings_in_words
 from _speed_plot import draw_curves
 
 Row = dict[str, Any]
@@ -95,6 +95,7 @@ def page(speed: list[Row], peers: list[Row], picture: str) -> str:
         parts.append(_PEERS)
         parts += [peers_of(stack, list(rows)) for stack, rows in groupby(peers, key=lambda row: row["stack"])]
         parts.append("\n".join(["### Where a peer is better", "", *(f"- {line}" for line in in_words(peers))]))
+        parts.append("\n".join(["### What each was told", "", *(f"- {line}" for line in settings_in_words(peers))]))
     return "\n".join(part.rstrip("\n") + "\n" for part in parts if part)
 
 
@@ -165,8 +166,9 @@ def _machines(rows: list[Row]) -> str:
 
 
 def _rows(path: Path) -> list[Row]:
-    found: list[Row] = json.loads(path.read_text("utf-8")) if path.exists() else []
-    return found
+    found: Any = json.loads(path.read_text("utf-8")) if path.exists() else []
+    rows: list[Row] = found["rows"] if isinstance(found, dict) else found  # peers.json holds more than its rows
+    return rows
 
 
 if __name__ == "__main__":

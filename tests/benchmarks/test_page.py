@@ -70,3 +70,16 @@ def test_memory_that_was_not_told_is_not_drawn() -> None:
     text = plot.draw_curves([{**CURVE, "peak_mb": [None, None, None]}])
     assert text.count("<polyline") == 1
     ElementTree.fromstring(plot.draw_curves([]))
+
+
+def test_the_rows_of_the_peers_are_read_as_their_benchmark_writes_them(page: Any, tmp_path: Path) -> None:
+    peers, out = importlib.import_module("peers"), tmp_path / "docs" / "reference" / "benchmarks.md"
+    out.parent.mkdir(parents=True)
+    figures = {"merged_miou": 0.454, "seconds": 13.0, "peak_mb": 654, "note": ""}
+    key = {"stack": "isbi", "method": "k-means", "classes": 20, "budget_s": 60.0}
+    peers.write_rows(tmp_path / "peers.json", [key | figures])
+    page.written(tmp_path, out)
+    text = out.read_text("utf-8")
+    assert "### isbi\n" in text
+    assert "0.454" in text
+    assert "- k-means on filters: scikit-image's" in text
