@@ -139,7 +139,7 @@ class Hand:
         Blocked
             If it is hidden, disabled or covered.
         """
-        bring_into_view(widget)
+        bring_into_view(widget, at)
         self.rest(0.05)
         spot = at if at is not None else widget.rect().center()
         refuse_unreachable(widget, spot)

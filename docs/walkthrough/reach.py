@@ -56,12 +56,15 @@ def with_answer(press: Callable[[], None], then: Callable[[], object] | None) ->
         raise failed[0]
 
 
-def bring_into_view(widget: QWidget) -> None:
-    """Scroll to a widget, as with the wheel."""
+def bring_into_view(widget: QWidget, spot: QPoint | None = None) -> None:
+    """Scroll to a widget, as with the wheel; to a spot on it, where it is higher than what shows of it."""
     parent = widget.parentWidget()
     while parent is not None:
         if isinstance(parent, QScrollArea):
             parent.ensureWidgetVisible(widget, 0, 20)
+            if spot is not None:
+                at = widget.mapTo(parent.widget(), spot)
+                parent.ensureVisible(0, at.y(), 0, 20)
         parent = parent.parentWidget()
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import napari
 import numpy as np
+from napari._qt.dialogs.qt_notification import NapariQtNotification
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QMenuBar, QSlider, QStyle, QStyleOptionSlider, QTableWidget, QToolButton, QWidget
 
@@ -164,6 +165,21 @@ class Room:
         """Return the button that shows the stack from the next side."""
         return self.window._qt_viewer.viewerButtons.rollDimsButton
 
+    def home_button(self) -> QWidget:
+        """Return the button that shows the whole picture."""
+        return self.window._qt_viewer.viewerButtons.resetViewButton
+
+    def section_slider(self) -> QWidget:
+        """Return napari's slider through the sections, of the side that is shown."""
+        shown = [row.slider for row in self.window._qt_viewer.dims.slider_widgets if row.slider.isVisible()]
+        if not shown:
+            raise Blocked("there is no slider through the sections")
+        return shown[-1]
+
+    def notices(self) -> list[QWidget]:
+        """Return the buttons that close what napari has said over the picture."""
+        return [box.close_button for box in self.window.findChildren(NapariQtNotification) if box.isVisible()]
+
     def ndisplay_button(self) -> QWidget:
         """Return the button that goes to 3D and back."""
         return self.window._qt_viewer.viewerButtons.ndisplayButton
@@ -176,6 +192,11 @@ class Room:
         """Return the button that draws rectangles, of the Shapes layer that is selected."""
         controls = self.window._qt_viewer.controls.widgets[self.viewer.layers.selection.active]
         return controls.rectangle_button
+
+    @property
+    def layer_list(self) -> QWidget:
+        """The list of layers."""
+        return self.window._qt_viewer.layers
 
     def row_in_layer_list(self, name: str) -> tuple[QWidget, QPoint]:
         """Return the list of layers and where a layer's row is in it."""
@@ -206,6 +227,16 @@ class Room:
         table.scrollToItem(item)
         rect = table.visualItemRect(item)
         return QPoint(rect.left() + rect.height() // 2, rect.center().y())
+
+    @staticmethod
+    def row_named(panel: Any, name: str) -> int:
+        """Return the row of a class in the list, by its name."""
+        from napari_em_autoclass.gui.class_columns import Column
+
+        for row in range(panel.rows.rowCount()):
+            if panel.rows.index(row, Column.NAME).data() == name:
+                return row
+        raise Blocked(f"no class is called {name!r}")
 
     @staticmethod
     def row_spot(panel: Any, row: int) -> QPoint:

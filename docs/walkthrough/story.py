@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QApplication, QLineEdit
+from qtpy.QtWidgets import QApplication
 
 from walkthrough.hand import CTRL, SHIFT, Blocked
+from walkthrough.reach import bring_into_view
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +23,6 @@ __all__ = [
     "learn_more_and_stop",
     "open_again",
     "open_stack",
-    "search",
     "set_up",
     "settings",
     "split_and_suggest",
@@ -68,6 +68,10 @@ def ask_for_voxel_size(room: Room, hand: Hand, place: Path) -> None:
     hand.wait(lambda: room.dock.stack_panel.layer is first, 10, "the first stack")
     hand.click(*room.row_in_layer_list(bare.stem))
     hand.click(room.delete_button())
+    for button in room.notices():  # napari's, of units that are not alike
+        hand.click(button)
+    hand.click(room.section_slider())
+    hand.click(room.home_button())
 
 
 def set_up(room: Room, hand: Hand, place: Path) -> None:
@@ -94,6 +98,7 @@ def set_up(room: Room, hand: Hand, place: Path) -> None:
     # Hidden, not deleted: under Mesa napari 0.9.2 dies when it draws a Labels layer after a Shapes layer was deleted.
     hand.key(_KEY.Key_V, widget=room.canvas)
     hand.expect(not room.viewer.layers[-1].visible, "the rectangle is hidden")
+    hand.click(*room.row_in_layer_list(room.layer.name))
     hand.close_fold(room.fold_button("1  Stack"))
 
 
@@ -133,10 +138,12 @@ def learn(room: Room, hand: Hand, place: Path) -> None:
         hand.key(_KEY.Key_Right, widget=room.canvas)
     hand.wait(lambda: room.class_at_centre() is not None, 30, "the map of another section")
     hand.click(room.roll_button())
+    hand.click(room.section_slider())
     hand.wait(lambda: room.classes_on_screen() > 1, 60, "the map in XZ")
     hand.rest(3)
     hand.shot("10_xz_view")
     hand.click(room.roll_button())
+    hand.click(room.section_slider())
     hand.rest(2)
     hand.shot("11_yz_view")
     hand.click(room.roll_button())
@@ -172,6 +179,7 @@ def learn_more_and_stop(room: Room, hand: Hand, place: Path) -> None:
 def classes(room: Room, hand: Hand, place: Path) -> None:
     """Hide, solo, name, colour, merge, take apart, lock, ignore, undo, redo; by mouse and by keys."""
     panel = room.dock.class_panel
+    hand.close_fold(room.fold_button("2  Learn"))  # more room for the list
     hand.wait(lambda: len(room.names()) > 1, 30, "the list of classes")
     hand.click(room.canvas, room.spot_of(room.inside()), double=True)
     hand.rest(1.5)
@@ -224,9 +232,11 @@ def split_and_suggest(room: Room, hand: Hand, place: Path) -> None:
     hand.wait(lambda: not panel.surveyor.is_looking, 240, "the figures of the classes")
     hand.click(panel.view.viewport(), room.row_spot(panel, 0))
     hand.rest(1)
+    bring_into_view(panel.details)
     hand.shot("20_figures")
     hand.click(panel.details.patches[0])
     hand.rest(1)
+    hand.click(room.home_button())
     n = len(room.names())
     hand.choose(panel.split_button, "into 2")
     hand.wait(lambda: len(room.names()) == n + 1, 180, "the parts of the class")
@@ -253,7 +263,9 @@ def take_away(room: Room, hand: Hand, place: Path) -> None:
     hand.open_fold(room.fold_button("4  Take away"))
     out = place / "classes.ome.zarr"
     hand.click(panel.export_button, then=hand.answer_file_dialog(out))
-    hand.rest(2)
+    hand.wait(panel.cancel_button.isVisible, 30, "the start")
+    bring_into_view(panel.cancel_button)
+    hand.rest(3)
     hand.shot("24_classifying")
     seconds = hand.wait(lambda: out.exists() and not panel.cancel_button.isVisible(), 1800, "the class map")
     hand.note(f"whole stack written in {seconds:.0f} s")
@@ -276,13 +288,3 @@ def open_again(room: Room, hand: Hand, place: Path) -> None:
     hand.wait(lambda: room.class_at_centre() is not None, 60, "its map")
     hand.expect(room.names() == names, "the names are as they were")
     hand.shot("26_open_again")
-
-
-def search(room: Room, hand: Hand, place: Path) -> None:
-    """Find a class by its name."""
-    field: QLineEdit = room.dock.class_panel.search
-    hand.click(field)
-    hand.type("mito", field)
-    hand.shot("27_search")
-    field.selectAll()
-    hand.key(_KEY.Key_Delete, widget=field)
