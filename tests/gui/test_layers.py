@@ -272,6 +272,8 @@ def test_a_deleted_class_map_can_be_brought_back_with_all_that_is_known(
     assert list(layers.class_layer.features["name"]) == ["a", "b"]
     layers.bring_back()
     assert len([layer for layer in viewer.layers if layer.name.startswith("classes")]) == 1
+    viewer.layers.clear()  # the stack last: no map could be shown again without it
+    assert said[-1] == ""
     layers.close()
 
 

@@ -236,8 +236,8 @@ class ClassLayers:
     def _on_removed(self, event: Any) -> None:
         gone = event.value
         self._flat_only.forget(gone)
-        if gone == self._classes:
-            self._classes = None
+        if gone in (self._classes, self._source):
+            self._classes = None if gone == self._classes else self._classes
             self._notify(_DELETED if self._source in self._viewer.layers else "")
         self._probs = {shown_id: pair for shown_id, pair in self._probs.items() if pair[0] != gone}
 
