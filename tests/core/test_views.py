@@ -133,3 +133,11 @@ def test_sections_seen_together_have_their_own_draws_too(sections: Tensor) -> No
         view = change_contrast(three, ALONE[name], seeded())[0]
         assert not torch.allclose(view[0], view[1])
         assert not torch.allclose(view[1], view[2])
+
+
+def test_sections_that_are_not_blurred_stay_as_they_are(sections: Tensor) -> None:
+    settings = NOTHING.replace(blur=0.5)
+    views = change_contrast(sections, settings, seeded())
+    same = (views == sections).flatten(2).all(dim=2)
+    assert same.any()
+    assert not same.all()

@@ -170,7 +170,8 @@ class Learner:
         rng = np.random.default_rng((settings.seed, 3, step))
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         terms = tuple(term for term in settings.terms if term.is_active(fraction))
-        self._prepare(settings, terms)
+        if terms != self._prepared:
+            self._prepare(settings, terms)
         class_maps = self._class_maps(settings, step, _parts(terms))
         if class_maps == []:  # the teacher is still at its first region
             terms, class_maps = tuple(term for term in terms if "logits" not in term.parts()), None
@@ -233,6 +234,7 @@ class Learner:
             moments = self.optimiser.state
             self.optimiser = torch.optim.AdamW(self._parameters(), settings.training.learning_rate)
             self.optimiser.state.update(moments)  # by parameter, so the order does not matter
+        self._prepared = terms
 
     def _parameters(self) -> list[nn.Parameter]:
         return [p for module in (self.student, self.predictor, self.term_networks) for p in module.parameters()]

@@ -108,9 +108,13 @@ class Region:
         z, y, x = place
         dy, dx = self._shift(z, offset)
         height, width = maps.shape[1:]
+        section = maps[min(max(z + offset + beside, 0), len(maps) - 1)]
+        if 0 <= y + dy <= height - size and 0 <= x + dx <= width - size:
+            # Nearly all lie inside: a view, where picking pixel by pixel took half the time that drawing tiles took.
+            cut = section[y + dy : y + dy + size, x + dx : x + dx + size]
+            return cut, torch.ones((1, 1), dtype=torch.bool).expand(size, size)
         rows, columns = torch.arange(size) + (y + dy), torch.arange(size) + (x + dx)
         inside_y, inside_x = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
-        section = maps[min(max(z + offset + beside, 0), len(maps) - 1)]
         cut = section[rows.clamp(0, height - 1)[:, None], columns.clamp(0, width - 1)[None, :]]
         return cut, inside_y[:, None] & inside_x[None, :]
 

@@ -117,9 +117,11 @@ class TileSource:
             shown = offsets if with_neighbours else (0,)
             own = (0, *(sign * offset for offset in region.offsets for sign in (-1, 1)))  # in sections of its volume
             sections.append(turn(region.sections(place, size, own[: len(shown)], self._context), symmetry))
+            # Where the pixels lie before the turn: cheaper than to turn all maps for some of their pixels.
+            before = turn(torch.arange(size * size).reshape(size, size), symmetry).flatten()[at]
             for offset, there in zip(offsets, own, strict=True):
-                labels = turn(region.labels(region.textons, place, size, there), symmetry)
-                textons.setdefault(offset, []).append(labels.flatten()[at])
+                labels = region.labels(region.textons, place, size, there)
+                textons.setdefault(offset, []).append(labels.flatten()[before])
             if class_maps is not None:
                 maps = [region.labels(class_maps[r], place, size, there) for there in own]
                 classes.append(turn(torch.stack(maps), symmetry))

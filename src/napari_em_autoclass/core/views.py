@@ -59,6 +59,10 @@ def change_contrast(image: Tensor, settings: ViewSettings, generator: torch.Gene
     out = out + draw(-settings.gamma, settings.gamma) * out * out.abs().clamp(max=2.0) / 4
     noise = torch.randn(image.shape, generator=generator).to(image.device)
     out = out + noise * draw(0.0, settings.noise)
-    soft = avg_pool2d(pad(out, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
-    is_soft = (draw(0.0, 1.0) < settings.blur).to(out.dtype)
-    return out + is_soft * 0.6 * (soft - out)
+    softened = torch.rand((n, c, 1, 1), generator=generator).flatten() < settings.blur
+    if not softened.any():
+        return out
+    maps, rows = out.flatten(0, 1)[:, None], softened.nonzero()[:, 0].to(image.device)  # (N * C, 1, H, W)
+    sharp = maps[rows]
+    soft = avg_pool2d(pad(sharp, (1, 1, 1, 1), mode="replicate"), 3, stride=1)
+    return maps.index_copy(0, rows, sharp + 0.6 * (soft - sharp)).reshape(image.shape)

@@ -7,7 +7,6 @@ from typing import Literal
 import torch
 from pydantic import Field
 from torch import Tensor
-from torch.nn.functional import nll_loss
 
 from napari_em_autoclass.core.losses.base import LossTerm, Part, StepBatch, TermOut, TrainState, absent, log_probs
 
@@ -47,6 +46,8 @@ def _cost(logits: Tensor, target: Tensor) -> Tensor:
 
     `target` is (N,), or (M, N) where the same logits (N, T) foretell M sections.
     """
-    log_p, rows = log_probs(logits), target.reshape(-1, len(logits))  # (N, T), (M, N)
-    total: Tensor = torch.stack([nll_loss(log_p, row, reduction="sum") for row in rows]).sum()
-    return total / (rows >= 0).sum().clamp(min=1)
+    log_p, columns = log_probs(logits), target.reshape(-1, len(logits)).T  # (N, T), (N, M)
+    known = columns >= 0
+    # All sections in one go: each by itself would write a gradient of (N, T), nearly all zeros, and add it up.
+    told = log_p.gather(1, columns.clamp(min=0))  # (N, M)
+    return -told.masked_fill(~known, 0.0).sum() / known.sum().clamp(min=1)
