@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from napari.layers import Labels
 from npe2 import PluginManifest
+from qtpy.QtWidgets import QScrollArea
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import UNCLEAR, ViewRequest
@@ -224,10 +225,15 @@ def test_history_is_not_saved_where_no_run_is(dock: AutoclassDock) -> None:
     dock._save_history(History.of(ClassMap.fresh(4)))  # no folder yet: nothing to do, and no error
 
 
-def test_it_is_narrow(dock: AutoclassDock) -> None:
+def test_it_is_narrow_and_at_its_narrowest_nothing_is_cut_off(dock: AutoclassDock) -> None:
     assert 320 <= dock.sizeHint().width() <= 380
     for panel in dock.folds:
         assert panel.minimumSizeHint().width() <= 320, type(panel).__name__
+    for fold in dock.folds.values():
+        fold.set_open(True)
+    scroll, margins = dock.findChild(QScrollArea), dock.layout().contentsMargins()
+    beside = scroll.verticalScrollBar().sizeHint().width() + margins.left() + margins.right()
+    assert scroll.widget().minimumSizeHint().width() + beside <= dock.minimumWidth()
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ __all__ = ["PANELS", "AutoclassDock"]
 
 PANELS = (StackPanel, TrainingPanel, ClassPanel, TeachPanel, ExportPanel, ComparisonPanel)
 _Panel = StackPanel | TrainingPanel | ClassPanel | TeachPanel | ExportPanel | ComparisonPanel
-_WIDTH, _LEAST_WIDTH, _HEIGHT = 360, 320, 700
+_WIDTH, _LEAST_WIDTH, _HEIGHT = 360, 352, 700  # the least: panels of 320 beside a scroll bar
 _AFTER_PICTURE_MS = 150  # what nobody looks at in the moment of an edit would keep the picture waiting
 _STAGES = {
     "first sketch": "First sketch, step {step}: the network's own classes follow soon.",
