@@ -187,8 +187,9 @@ def take_a_table(room: Room, hand: Hand, place: Path) -> None:
 def in_3d(room: Room, hand: Hand, place: Path) -> None:
     """Scroll through some sections, show one class alone, look at it in 3D, without the stack too, and come back."""
     panel, stack = room.dock.class_panel, room.layer
+    onward = _KEY.Key_Right if room.section() < stack.data.shape[-3] // 2 else _KEY.Key_Left
     for _ in range(_SECTIONS_IN_3D):
-        hand.key(_KEY.Key_Left, widget=room.canvas)
+        hand.key(onward, widget=room.canvas)
         hand.wait(lambda: room.class_at_centre() is not None, 60, "the map of the next section")
     hand.click(panel.view.viewport(), room.row_spot(panel, room.row_named(panel, "mitochondria")))
     hand.key(_KEY.Key_S, widget=panel.view)
