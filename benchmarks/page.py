@@ -54,7 +54,7 @@ _WHY = {
         "With 16 channels at full resolution a network moves more bytes for each operation than a large convolution "
         "does; batch norm, pooling, enlarging, softmax and filter bank take time and count few operations or none."
     ),
-    "dock": "Torch is not among what is loaded; what is has not been looked into.",
+    "dock": "Torch, readers and settings are loaded later, when needed; the largest part left is pyqtgraph.",
     "help": "What is left is Typer with Rich, which draws the help.",
 }
 

@@ -21,6 +21,9 @@ class Flaky(WrapperStore[MemoryStore]):
     errors: list[Exception] = []  # noqa: RUF012 - a copy of the store has none
     asked = 0
 
+    def with_read_only(self, read_only: bool = False) -> Flaky:
+        return Flaky(self._store.with_read_only(read_only=read_only))  # older zarr has it for no wrapped store
+
     async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
         self.asked += 1
         if self.errors:

@@ -37,6 +37,10 @@ class PatientStore(WrapperStore["Store"]):
     def _with_store(self, store: Store) -> Self:
         return type(self)(store, self._url, self._patience)
 
+    def with_read_only(self, read_only: bool = False) -> Self:
+        """Return the store for reading only, or for both; zarr before 3.1.2 has it for no wrapped store."""
+        return self._with_store(self._store.with_read_only(read_only=read_only))
+
     async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
         """Return the value of `key`, or a part of it; None if there is none.
 
