@@ -15,6 +15,7 @@ from qtpy.QtCore import QThreadPool, Signal
 
 from napari_em_autoclass.core.events import CutRequest, Event, ViewRequest
 from napari_em_autoclass.gui.memory import give_back_memory
+from napari_em_autoclass.gui.priority import after_the_window
 
 __all__ = ["Report", "Run", "TaskWorker", "TrainingWorker"]
 
@@ -114,7 +115,8 @@ def _beside_the_pool() -> Iterator[None]:
     assert pool is not None  # there is one as long as the program runs
     pool.releaseThread()
     try:
-        yield
+        with after_the_window():
+            yield
     finally:
         pool.reserveThread()
 
