@@ -6,7 +6,7 @@ from typing import Any
 
 from napari.layers import Image
 from napari.viewer import Viewer
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -24,6 +24,7 @@ from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
 from napari_em_autoclass.core.events import Event, RunStarted
 from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.leading_box import LeadingBox, leading_text
+from napari_em_autoclass.gui.preload import import_soon
 from napari_em_autoclass.gui.sample import SampleMaker
 from napari_em_autoclass.gui.session import Session, sentence_for
 from napari_em_autoclass.gui.set_up import SetUp
@@ -39,6 +40,7 @@ from napari_em_autoclass.gui.viewpoint import show_leading
 
 __all__ = ["StackPanel"]
 
+_PRELOAD_AFTER_MS = 500  # first the stack is drawn
 _FILES = "Stacks (*.tif *.tiff *.h5 *.hdf5 *.mrc *.rec *.npy);;All files (*)"
 
 
@@ -159,6 +161,8 @@ class StackPanel(QWidget):
         volume = self._volume()
         self.set_up.use(self._layer, volume)
         self.chosen.emit(self._layer, volume)
+        if volume is not None:
+            QTimer.singleShot(_PRELOAD_AFTER_MS, import_soon)
 
     def _volume(self) -> Volume | None:
         if self._layer is None:
