@@ -1,8 +1,8 @@
 """Seconds from pressing Learn to the first class map on screen, in a fresh process: one line of JSON.
 
 Includes the import of torch, reading and normalising the stack, and the first sketch, for a 30 x 512 x 512 stack.
-Run it on a display (or under Xvfb): ``python benchmarks/first_map.py [SECONDS]``.  For so long (1.5) the stack is looked
-at before Learn is pressed; torch is imported meanwhile.
+Run it on a display (or under Xvfb): ``python benchmarks/first_map.py [SECONDS]``.  For so long (1.5) the stack is
+looked at before Learn is pressed; torch is imported meanwhile.
 """
 
 from __future__ import annotations
