@@ -142,3 +142,10 @@ def test_a_known_class_is_certain_and_an_unknown_one_undecided() -> None:
     assert probs[0, 0, :, 0, 0].tolist() == [0, 0, 1, 0]
     assert probs[0, 0, :, 0, 1].tolist() == [0.25] * 4
     assert (probs.sum(dim=2) == 1).all()
+
+
+def test_each_neighbour_keeps_its_own_classes() -> None:
+    classes = torch.randint(5, (2, 3, 4, 6), generator=torch.Generator().manual_seed(0))  # (B, S, H, W)
+    probs = _spread(classes, 5)
+    assert probs.shape == (2, 3, 5, 4, 6)
+    assert torch.equal(probs.argmax(dim=2), classes)

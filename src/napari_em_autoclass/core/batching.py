@@ -39,6 +39,7 @@ FROM_NEIGHBOURS: frozenset[Part] = frozenset({"neighbour", "teacher_neighbour", 
 _BORDER_PX = 8
 _HIDDEN_SHARE = 0.4
 _HIDDEN_PX = 16
+_NTH = 2  # of rows and columns: enough to tell the skill of a step, which is only shown
 
 
 class MadeBatch(NamedTuple):
@@ -105,8 +106,9 @@ class BatchMaker:
         if parts & FROM_CLASS_MAPS and (drawn.classes is not None or sections.shape[1] > 1):
             anchor, neighbours, known = self._neighbours(drawn, sections, settings, generator)
             predicted = self._predictor(neighbours)
-            told = neighbours.detach()[:, known]
-            skill = prediction_skill(predicted.detach(), logits.detach().softmax(dim=1), told)
+            truth = logits.detach()[..., ::_NTH, ::_NTH].softmax(dim=1)
+            told = neighbours.detach()[:, known, :, ::_NTH, ::_NTH]
+            skill = prediction_skill(predicted.detach()[..., ::_NTH, ::_NTH], truth, told)
         if "turned" in parts:
             seen["turned"] = self._turned(image, settings, generator)
         if "masked" in parts:
@@ -210,11 +212,12 @@ def _inner_mask(features: Tensor) -> Tensor:
 
 def _spread(classes: Tensor, n_classes: int) -> Tensor:
     """Return probabilities (B, S, K, H, W): 1 at the class in `classes` (B, S, H, W), undecided where it is unknown."""
-    unknown = (classes == UNKNOWN)[:, :, None]
+    at = classes.permute(0, 2, 3, 1)[..., None]  # (B, H, W, S, 1): a pixel's probabilities side by side in memory
+    unknown = at == UNKNOWN
     rest = unknown / n_classes
     # Written once, in float: one-hot numbers of 64 bits took a fifth of all the memory that a step moves.
-    probs = rest.expand(-1, -1, n_classes, -1, -1).contiguous()
-    return probs.scatter_(2, classes.clamp(min=0)[:, :, None], rest.masked_fill(~unknown, 1.0))
+    probs = rest.expand(*at.shape[:-1], n_classes).contiguous()
+    return probs.scatter_(-1, at.clamp(min=0), rest.masked_fill(~unknown, 1.0)).permute(0, 3, 4, 1, 2)
 
 
 def _hidden_blocks(n: int, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from napari_em_autoclass.core.classifier.unet2d import UNet2d
+from napari_em_autoclass.core.classifier.unet2d import UNet2d, _Block
 
 
 @pytest.fixture(autouse=True)
@@ -100,3 +100,37 @@ def test_it_may_see_the_sections_around_as_well() -> None:
             other = images.clone()
             other[:, section] += 1
             assert not torch.allclose(net(other), features)
+
+
+@pytest.mark.parametrize("margin", [0, 8])
+def test_evaluation_is_convolution_then_batch_norm_and_follows_every_change_of_them(margin: int) -> None:
+    net = UNet2d(width=4, depth=3, n_features=6).double()
+    image = torch.rand((2, 1, 48, 48), dtype=torch.float64)
+    for _ in range(2):
+        net.train()
+        with torch.no_grad():
+            net(10 * torch.rand((2, 1, 48, 48), dtype=torch.float64) - 3)  # other statistics
+            for weights in net.parameters():
+                weights.add_(0.1 * torch.randn_like(weights))
+        net.eval()
+        made = net(image, margin)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(_Block, "forward", nn.Sequential.forward)
+            plain = net(image, margin)
+        assert made.abs().max() > 0.1
+        torch.testing.assert_close(made, plain)
+
+
+def test_gradients_in_evaluation_are_those_of_convolution_then_batch_norm() -> None:
+    net = UNet2d(width=4, depth=2, n_features=3).double().eval()
+    image = torch.rand((1, 1, 8, 8), dtype=torch.float64)
+
+    def gradients() -> list[Tensor]:
+        return list(torch.autograd.grad(net(image).square().sum(), list(net.parameters())))
+
+    made = gradients()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(_Block, "forward", nn.Sequential.forward)
+        plain = gradients()
+    assert all(bool(gradient.any()) for gradient in made)
+    torch.testing.assert_close(made, plain)
