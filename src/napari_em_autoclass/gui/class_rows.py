@@ -8,6 +8,7 @@ from qtpy.QtCore import QModelIndex, QObject, QSortFilterProxyModel
 
 from napari_em_autoclass.gui.class_columns import SORT_ROLE
 from napari_em_autoclass.gui.class_table import ClassTable
+from napari_em_autoclass.gui.sort_mark import is_in_order
 
 __all__ = ["ClassRows", "Only"]
 
@@ -41,12 +42,12 @@ class ClassRows(QSortFilterProxyModel):
     def set_only(self, only: Only) -> None:
         """List these classes."""
         self._only = only
-        self.invalidateFilter()
+        self._filter_anew()
 
     def search(self, name: str) -> None:
         """List the classes with `name` in their names, in capitals or not."""
         self._sought = name.casefold()
-        self.invalidateFilter()
+        self._filter_anew()
 
     def filterAcceptsRow(self, source_row: int, source_parent: QModelIndex) -> bool:
         """Return whether a row shows."""
@@ -61,3 +62,11 @@ class ClassRows(QSortFilterProxyModel):
         if self._only is Only.OF_INTEREST:
             return "ignored" not in look.flags
         return self._only is Only.ALL or _FLAG_OF[self._only] in look.flags
+
+    def _filter_anew(self) -> None:
+        """List other rows; where they lay in an order, those that come back take their places in it."""
+        column, order = self.sortColumn(), self.sortOrder()
+        was_in_order = column >= 0 and is_in_order(self, column, order, SORT_ROLE)
+        self.invalidateFilter()
+        if was_in_order:
+            self.sort(column, order)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import QAbstractItemModel, Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeView
 
-from napari_em_autoclass.gui.class_columns import Column, SignDelegate
+from napari_em_autoclass.gui.class_columns import SORT_ROLE, Column, SignDelegate
+from napari_em_autoclass.gui.sort_mark import SortMark
 
 __all__ = ["make_class_view"]
 
@@ -46,4 +47,5 @@ def make_class_view(rows: QAbstractItemModel) -> QTreeView:
             view.setColumnWidth(column, _WIDTHS.get(column, _NARROW))
     for column in _SIGNS:
         view.setItemDelegateForColumn(column, SignDelegate(view))
+    SortMark(view, SORT_ROLE)
     return view
