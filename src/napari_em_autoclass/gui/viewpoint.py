@@ -11,6 +11,7 @@ from napari.viewer import Viewer
 from superqt.utils import qthrottled
 
 from napari_em_autoclass.core.events import CutRequest, ViewRequest
+from napari_em_autoclass.gui.place_keeper import PlaceKeeper
 from napari_em_autoclass.gui.source import shape_of
 
 __all__ = ["FULL_SECTION_PX", "ViewFollower", "go_to", "in_units_of", "show_leading", "view_of"]
@@ -28,6 +29,7 @@ class ViewFollower:
         self._layer: Layer | None = None
         self._leading: tuple[int, ...] = ()
         self._last: ViewRequest | CutRequest | None = None
+        self._place = PlaceKeeper(viewer)
         self._look = qthrottled(self.look, timeout=60)
         # napari 0.9 moved the camera; the old place warns there.
         camera = viewer.scene.camera if hasattr(viewer, "scene") else viewer.camera
@@ -58,6 +60,7 @@ class ViewFollower:
         """Stop following for good."""
         self._layer = None
         self._look.cancel()
+        self._place.close()
         for emitter in self._emitters:
             emitter.disconnect(self._on_moved)
 
