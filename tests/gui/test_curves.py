@@ -100,3 +100,16 @@ def test_background_and_axes_follow_the_theme(qtbot: Any, curves: Curves) -> Non
         qtbot.wait(20)
         assert plot.grab().toImage().pixelColor(2, 2).name() == background
         assert plot.getAxis("left").textPen().color().name() == text
+
+
+def test_numbers_beside_the_plots_are_few_and_of_what_is_drawn(qtbot: Any, curves: Curves) -> None:
+    curves.resize(320, 120)
+    curves.show()
+    axes = [plot.getAxis("left") for plot in (curves._loss_plot, curves._usage_plot)]
+    assert not any(axis.style["showValues"] for axis in axes)  # nothing is drawn yet
+    for number, loss in enumerate((5.5, 5.25, 5.125)):
+        curves.add(replace(step(number, forecast=loss), usage=(0.125, 0.5, 0.375)))
+    curves._redraw()
+    numbers = [[text for _, text in axis._tickLevels[0]] for axis in axes]
+    assert numbers == [["5.12", "5.49"], ["0", "50 %"]]
+    assert all(axis.style["showValues"] for axis in axes)

@@ -18,6 +18,8 @@ _LINE_COLORS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00"
 _MAX_POINTS = 1000
 _HEIGHT_PX, _QUALITY_PX = 64, 52
 _LEGEND_LETTERS, _LEGEND_PX = 56, 26
+_SIDES = ("left", "bottom")
+_TOP_PX = 6  # half a number stands above the axis
 
 
 class Curves(QWidget):
@@ -43,7 +45,7 @@ class Curves(QWidget):
         )
         self._quality_plot.setFixedHeight(_QUALITY_PX)
         self._quality_plot.setYRange(-0.2, 1, padding=0.02)
-        self._quality_plot.getAxis("left").setTicks([[(0.0, "0"), (0.5, ".5"), (1.0, "1")]])  # more would overlap
+        _number(self._quality_plot, (0.0, "0"), (1.0, "1"))
         self._skill_line = self._quality_plot.plot(pen=pg.mkPen(_LINE_COLORS[0], width=1.5))
         self._quality_line = self._quality_plot.plot(
             pen=pg.mkPen(_LINE_COLORS[1], width=1.5), symbol="o", symbolSize=4, symbolBrush=_LINE_COLORS[1]
@@ -159,7 +161,13 @@ class Curves(QWidget):
             self._lines[kind].setData(np.asarray(self._steps), np.asarray(values))
         self._fit()
         self._redraw_quality()
+        for plot in (self._loss_plot, self._usage_plot, self._quality_plot):
+            for side in _SIDES:
+                plot.getAxis(side).setStyle(showValues=bool(self._steps))  # else numbers of nothing
         n = len(self._usage)
+        most = max(self._usage, default=1.0)
+        self._usage_plot.setYRange(0, most, padding=0.05)
+        _number(self._usage_plot, (0.0, "0"), (most, f"{100 * most:.3g} %"))
         brushes = (self._brushes + ["#888888"] * n)[:n]
         self._bars.setOpts(x=np.arange(1, n + 1), height=np.asarray(self._usage), brushes=brushes, pen=None)
 
@@ -181,14 +189,16 @@ class Curves(QWidget):
         values = values[np.isfinite(values)]
         if values.size:
             low, high = (float(limit) for limit in np.percentile(values, (0, 98)))
-            self._loss_plot.setYRange(low, max(high, low + 1e-3), padding=0.05)
+            high = max(high, low + 1e-3)
+            self._loss_plot.setYRange(low, high, padding=0.05)
+            _number(self._loss_plot, (low, f"{low:.3g}"), (high, f"{high:.3g}"))
         self._legend.setText(_legend(list(self._values)))
 
     def _recolor_axes(self) -> None:
         color = self.palette().windowText().color()
         for plot in (self._loss_plot, self._usage_plot, self._quality_plot):
             plot.resetCachedContent()  # the background of the theme before
-            for side in ("left", "bottom"):
+            for side in _SIDES:
                 plot.getAxis(side).setTextPen(color)
                 plot.getAxis(side).setPen(color)
 
@@ -209,6 +219,11 @@ def _color(number: int) -> str:
     return _LINE_COLORS[number % len(_LINE_COLORS)]
 
 
+def _number(plot: pg.PlotWidget, *ticks: tuple[float, str]) -> None:
+    """Write these numbers beside a plot; those that pyqtgraph chooses overlap in so little height."""
+    plot.getAxis("left").setTicks([list(ticks)])
+
+
 def _plot(tooltip: str) -> pg.PlotWidget:
     plot = pg.PlotWidget(background=None, enableMenu=False)
     # Made all the same, without a parent: it would stay for ever when the dock goes.
@@ -219,10 +234,10 @@ def _plot(tooltip: str) -> pg.PlotWidget:
     plot.hideButtons()
     plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     plot.setFixedHeight(_HEIGHT_PX)
-    plot.getPlotItem().setContentsMargins(0, 2, 2, 0)
-    for side in ("left", "bottom"):
+    plot.getPlotItem().setContentsMargins(0, _TOP_PX, 2, 0)
+    for side in _SIDES:
         axis = plot.getAxis(side)
-        axis.setStyle(tickLength=2, tickTextOffset=1)
+        axis.setStyle(tickLength=2, tickTextOffset=1, showValues=False)
         font = plot.font()
         font.setPointSizeF(6.5)
         axis.setTickFont(font)
