@@ -64,3 +64,25 @@ def test_folds_in_a_row_open_below_it(qtbot: Any) -> None:
     assert buttons[0].isHidden()
     folds[1].set_summary("what is in it")
     assert buttons[1].toolTip() == "what is in it"
+
+
+def test_the_titles_of_steps_stand_out(qtbot: Any) -> None:
+    step, part = Fold("1  Stack", QLabel("body"), is_step=True), Fold("What matters", QLabel("body"))
+    for fold in (step, part):
+        qtbot.addWidget(fold)
+        fold.show()
+    assert step.findChild(QToolButton).fontMetrics().horizontalAdvance("Stack") > part.findChild(
+        QToolButton
+    ).fontMetrics().horizontalAdvance("Stack")
+
+
+def test_the_arrow_shows_whether_it_is_open(qtbot: Any) -> None:
+    fold = Fold("1  Stack", QLabel("body"))
+    qtbot.addWidget(fold)
+    button = fold.findChild(QToolButton)
+    arrow = button.icon().pixmap(16).toImage()
+    fold.set_open(False)
+    assert button.icon().pixmap(16).toImage() != arrow
+    fold.set_open(True)
+    assert button.icon().pixmap(16).toImage() == arrow
+    assert button.text() == "1  Stack"

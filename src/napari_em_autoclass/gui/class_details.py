@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QImage, QPainter, QPaintEvent, QPixmap
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QVBoxLayout, QWidget
-from superqt import QElidingLabel
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from napari_em_autoclass.core.class_map import ClassMap
+from napari_em_autoclass.gui.fitted_text import ElidedLabel
 from napari_em_autoclass.gui.glyphs import AMBER, GREEN
 
 if TYPE_CHECKING:
@@ -41,8 +41,7 @@ class ClassDetails(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.figures, self.bars = QElidingLabel(), ProbabilityBars()
-        self.figures.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.figures, self.bars = ElidedLabel(), ProbabilityBars()
         self.patches = [self._made_patch() for _ in range(2 * _N_PATCHES)]
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)

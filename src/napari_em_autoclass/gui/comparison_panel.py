@@ -13,17 +13,14 @@ from napari.viewer import Viewer
 from numpy.typing import NDArray
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from napari_em_autoclass.core.comparison.rows import RecipeRow
 from napari_em_autoclass.core.events import StepDone
@@ -31,6 +28,7 @@ from napari_em_autoclass.core.volume import Volume
 from napari_em_autoclass.gui.comparison import ComparisonOrder, map_of, open_comparison
 from napari_em_autoclass.gui.comparison_table import ComparisonTable
 from napari_em_autoclass.gui.editors import FloatBox, IntBox
+from napari_em_autoclass.gui.fitted_text import ElidedBox, ElidedLabel
 from napari_em_autoclass.gui.glyphs import GlyphButton
 from napari_em_autoclass.gui.recipe_card import DEFAULT_CLASSES, dock_cards
 from napari_em_autoclass.gui.run_place import new_run_dir
@@ -77,10 +75,10 @@ class ComparisonPanel(QWidget):
         self.table = ComparisonTable(dock_cards())
         self.all_button, self.none_button = QPushButton("All"), QPushButton("None")
         self.classes_box, self.seconds_box = IntBox(), FloatBox(digits=3)
-        self.truth_box = QComboBox()
+        self.truth_box = ElidedBox()
         self.start_button = GlyphButton("play", "Run the ticked recipes one after another", "Start")
         self.stop_button = GlyphButton("stop", "Stop; rows that are there stay")
-        self.progress_bar, self.status = QProgressBar(), QElidingLabel()
+        self.progress_bar, self.status = QProgressBar(), ElidedLabel()
         self._fill()
         self._lay_out()
         self._connect()
@@ -144,11 +142,9 @@ class ComparisonPanel(QWidget):
         self.seconds_box.setSuffix(" s")
         self.seconds_box.setToolTip("Time to train each recipe; scoring takes some seconds more")
         self.truth_box.setToolTip("A layer with the true structures adds merged mIoU: how good after merging classes")
-        self.truth_box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.progress_bar.setRange(0, 1000)
         self.progress_bar.setTextVisible(False)
         self.progress_bar.setFixedHeight(6)
-        self.status.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         for box in (self.classes_box, self.seconds_box):
             box.setMinimumWidth(80)
 

@@ -12,7 +12,7 @@ from napari.layers import Image
 from napari.utils.notifications import show_error
 from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from superqt.utils import qdebounced
 
 from napari_em_autoclass.core.class_map import ClassMap, History
@@ -25,6 +25,7 @@ from napari_em_autoclass.gui.comparison_panel import ComparisonPanel
 from napari_em_autoclass.gui.compute_box import kept_history
 from napari_em_autoclass.gui.decisions import Decisions
 from napari_em_autoclass.gui.export_panel import ExportPanel
+from napari_em_autoclass.gui.fitted_text import WrappedLabel
 from napari_em_autoclass.gui.focus import FocusFrame
 from napari_em_autoclass.gui.fold import Fold, FoldColumn
 from napari_em_autoclass.gui.glyphs import RED
@@ -80,7 +81,7 @@ class AutoclassDock(QWidget):
         self.export_panel = ExportPanel(self.session, self.decisions)
         self.comparison_panel = ComparisonPanel(self.session, viewer)
         self.teach_panel = TeachPanel(self.session, viewer)
-        self.status = QLabel()
+        self.status = WrappedLabel(least_lines=2)
         self.follower = ViewFollower(viewer, self.session.look)
         self.picker = Picker(viewer, self.layers, lambda: self.decisions.shown, self)
         self._describe_soon = qdebounced(self._describe, timeout=_AFTER_PICTURE_MS)
@@ -141,16 +142,14 @@ class AutoclassDock(QWidget):
 
     def _lay_out(self) -> None:
         folded = (self.teach_panel, self.export_panel, self.comparison_panel)
-        self.folds = {panel: Fold(panel.title, panel, panel not in folded) for panel in self._panels()}
+        self.folds = {panel: Fold(panel.title, panel, panel not in folded, is_step=True) for panel in self._panels()}
         scroll = QScrollArea()
         scroll.setWidget(FoldColumn(list(self.folds.values()), largest=self.folds[self.class_panel]))
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # it follows what has the focus anyway
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 6, 6, 6)

@@ -12,6 +12,7 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QFileDialog, QGridLayout, QLabel, QMenu, QToolButton, QWidget
 
 from napari_em_autoclass.core.errors import InputError
+from napari_em_autoclass.gui.fitted_text import WrappedLabel
 from napari_em_autoclass.gui.preset_box import PresetBox
 from napari_em_autoclass.gui.session import Session, sentence_for
 from napari_em_autoclass.gui.settings_file import estimate_sentence, load_settings, save_settings
@@ -57,8 +58,7 @@ class Effort(QWidget):
         self.save_action = menu.addAction("Save settings…")
         self.load_action = menu.addAction("Load settings…")
         self.more_button.setMenu(menu)
-        self.estimate_label = QLabel()
-        self.estimate_label.setWordWrap(True)
+        self.estimate_label = WrappedLabel()
         self.estimate_label.setVisible(False)
         self.estimate_label.setToolTip(
             "<qt>Measured on this computer by a short trial: time to the first map, of one step, to classify the "

@@ -18,17 +18,16 @@ from qtpy.QtWidgets import (
     QMenu,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
-from superqt import QElidingLabel
 
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import CheckpointSaved, Event, RunStarted
 from napari_em_autoclass.gui.command_lines import Writing, command_lines
 from napari_em_autoclass.gui.decisions import Decisions
 from napari_em_autoclass.gui.export import ExportOrder, export, write_estimated_table
+from napari_em_autoclass.gui.fitted_text import ElidedLabel
 from napari_em_autoclass.gui.run_place import copy_run, region_of
 from napari_em_autoclass.gui.session import Session, sentence_for
 from napari_em_autoclass.gui.time_left import time_left_text
@@ -66,7 +65,7 @@ class ExportPanel(QWidget):
         self.copy_action = menu.addAction("Learn again, then classify", partial(self._copy, again=True))
         self.copy_predict_action = menu.addAction("Only classify, with this run", partial(self._copy, again=False))
         self.copy_button.setMenu(menu)
-        self.place_label = QElidingLabel()
+        self.place_label = ElidedLabel()
         self._lay_out()
         self._connect()
         self._update()
@@ -161,7 +160,6 @@ class ExportPanel(QWidget):
         self.copy_button.setToolTip("Copy the commands that do the same without napari, e.g. on a cluster")
         self.progress_bar.setRange(0, 1000)
         self.progress_bar.setFixedHeight(14)
-        self.place_label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         first, options, last = QHBoxLayout(), QHBoxLayout(), QGridLayout()
         for row in (first, options, last):
             row.setSpacing(6)

@@ -6,32 +6,41 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QVBoxLayout, QWidget
-from superqt import QElidingLabel
+from qtpy.QtWidgets import QHBoxLayout, QToolButton, QVBoxLayout, QWidget
+
+from napari_em_autoclass.gui.fitted_text import ElidedLabel
+from napari_em_autoclass.gui.glyphs import GlyphButton
 
 __all__ = ["Fold", "FoldColumn", "FoldRow"]
 
+_ARROW_PX = 10
+_STYLE = (
+    "QToolButton {{ border: none; border-radius: 3px; padding: 2px 2px 2px 0px; background: transparent;"
+    " font-weight: {weight}; }}"
+    "QToolButton:hover {{ background: rgba(128, 128, 128, 60); }}"
+)
+
 
 class Fold(QWidget):
-    """A title that shows or hides the widget below it, with a line beside the title for what it says when folded."""
+    """A title that shows or hides the widget below it, with a line beside the title for what it says when folded.
+
+    The title of a step of the dock, `is_step`, is bold; those of parts of a step are not.
+    """
 
     toggled = Signal(bool)  # whether it is open now
 
-    def __init__(self, title: str, body: QWidget, is_open: bool = True, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, title: str, body: QWidget, is_open: bool = True, *, is_step: bool = False) -> None:
+        super().__init__()
         self.body = body
-        self._button = _Title()
-        self._button.setText(title)
+        self._button = _Title("folded", "", title)
         self._button.setCheckable(True)
         self._button.setChecked(is_open)
-        self._button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self._button.setIconSize(QSize(8, 8))
+        self._button.setIconSize(QSize(_ARROW_PX, _ARROW_PX))
         self._button.setAutoRaise(True)
-        self._button.setStyleSheet("QToolButton { border: none; padding: 2px 0px; background: transparent; }")
+        self._button.setStyleSheet(_STYLE.format(weight="bold" if is_step else "normal"))
         self._button.toggled.connect(self._on_toggled)
-        self._summary = QElidingLabel()
+        self._summary = ElidedLabel()
         self._summary.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self._summary.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         title_row = QHBoxLayout()
         title_row.setSpacing(6)
         title_row.addWidget(self._button)
@@ -69,12 +78,12 @@ class Fold(QWidget):
         self._button.setVisible(visible)
 
     def _on_toggled(self, is_open: bool) -> None:
-        self._button.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+        self._button.set_glyph("unfolded" if is_open else "folded", self._button.toolTip(), self._button.text())
         self.body.setVisible(is_open)
         self.toggled.emit(is_open)
 
 
-class _Title(QToolButton):
+class _Title(GlyphButton):
     """Enter presses it too, as Space does."""
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
@@ -111,7 +120,7 @@ class FoldRow(QWidget):
     def __init__(self, *folds: Fold, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         titles = QHBoxLayout()
-        titles.setSpacing(10)
+        titles.setSpacing(6)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)

@@ -27,6 +27,16 @@ def _stop(path: QPainterPath) -> None:
     path.addRect(QRectF(3.5, 3.5, 9, 9))
 
 
+def _folded(path: QPainterPath) -> None:
+    path.addPolygon(QPolygonF([QPointF(5, 2.5), QPointF(12, 8), QPointF(5, 13.5)]))
+    path.closeSubpath()
+
+
+def _unfolded(path: QPainterPath) -> None:
+    path.addPolygon(QPolygonF([QPointF(2.5, 5), QPointF(13.5, 5), QPointF(8, 12)]))
+    path.closeSubpath()
+
+
 def _eye(path: QPainterPath) -> None:
     path.moveTo(1, 8)
     path.quadTo(8, 0.5, 15, 8)
@@ -75,7 +85,13 @@ def _lock(path: QPainterPath) -> None:
     path.cubicTo(5.5, 1, 10.5, 1, 10.5, 7)
 
 
-_FILLED: dict[str, Callable[[QPainterPath], None]] = {"play": _play, "pause": _pause, "stop": _stop}
+_FILLED: dict[str, Callable[[QPainterPath], None]] = {
+    "play": _play,
+    "pause": _pause,
+    "stop": _stop,
+    "folded": _folded,
+    "unfolded": _unfolded,
+}
 _DRAWN: dict[str, Callable[[QPainterPath], None]] = {
     "eye": _eye,
     "shut": _shut,

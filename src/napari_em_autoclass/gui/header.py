@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QFont
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
-from superqt import QElidingLabel
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_em_autoclass.core.events import Event, RunStarted
 from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.gui.fitted_text import ElidedLabel, WrappedLabel
 from napari_em_autoclass.gui.glyphs import AMBER, GREEN, GREY, RED
 from napari_em_autoclass.gui.health import Health, HealthWatch
 from napari_em_autoclass.gui.source import voxel_size_text
@@ -29,18 +29,15 @@ class Header(QWidget):
         self.watch = HealthWatch()
         self._health: Health | None = None
         self.light = QLabel("●")
-        self.name = QElidingLabel("No stack chosen")
+        self.name = ElidedLabel("No stack chosen")
         font = QFont(self.name.font())
         font.setBold(True)
         self.name.setFont(font)
-        self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.size_label = QLabel()
-        self.device = QElidingLabel()
-        self.device.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.device = ElidedLabel()
         self.in_use = QLabel()
         self.warning = QWidget()
-        self.warning_text = QLabel()
-        self.warning_text.setWordWrap(True)
+        self.warning_text = WrappedLabel()
         self.remedy_button = QPushButton()
         self.remedy_button.clicked.connect(self._on_remedy)
         self._lay_out()

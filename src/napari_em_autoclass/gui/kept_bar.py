@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import SnapshotTaken
 from napari_em_autoclass.core.kept_maps import KeptMap, changed_share, forget_map, keep_map, kept_maps, read_map
+from napari_em_autoclass.gui.fitted_text import ElidedBox
 from napari_em_autoclass.gui.session import Session
 
 __all__ = ["KeptBar"]
@@ -30,9 +31,10 @@ class KeptBar(QWidget):
         self._read: SnapshotTaken | None = None  # the one chosen, once it is needed
         self._now: SnapshotTaken | None = None
         self._lookup = np.arange(256, dtype=np.uint8)
-        self.combo = QComboBox()
-        self.combo.setToolTip("Maps you kept; they lie in the folder of the run and are there when it is opened again")
-        self.combo.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.combo = ElidedBox()
+        self.combo.setToolTip(
+            "Maps you kept, and their sections; they lie in the folder of the run and are there when it is opened again"
+        )
         self.show_button = QPushButton("Show")
         self.show_button.setCheckable(True)
         self.show_button.setToolTip("Shows the kept map in place of the map of now; press again to change back")
@@ -103,7 +105,7 @@ class KeptBar(QWidget):
         with QSignalBlocker(self.combo):
             self.combo.clear()
             for one in kept:
-                self.combo.addItem(f"{one.name} · section {one.corner_zyx[0]}")
+                self.combo.addItem(f"{one.name} · z {one.corner_zyx[0]}")
             self.combo.setCurrentIndex(kept.index(chosen) if chosen is not None else len(kept) - 1)
         with QSignalBlocker(self.show_button):
             self.show_button.setChecked(False)

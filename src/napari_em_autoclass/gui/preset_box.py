@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from qtpy.QtCore import QSignalBlocker, Signal
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+from qtpy.QtWidgets import QWidget
+
+from napari_em_autoclass.gui.fitted_text import ElidedBox
 
 __all__ = ["PRESETS", "Preset", "PresetBox"]
 
@@ -35,7 +37,7 @@ _NORMAL = 1
 _OWN = "Own settings"
 
 
-class PresetBox(QComboBox):
+class PresetBox(ElidedBox):
     """Offers the presets; shows "Own settings" as soon as the time, or anything else, is another."""
 
     chosen = Signal(object)  # Preset
@@ -51,7 +53,6 @@ class PresetBox(QComboBox):
             + "<br>".join(f"<b>{preset.title}</b>: {preset.about}" for preset in PRESETS)
             + "<br>The last three want a workstation with a graphics card (GPU); on a laptop they would be slow.</qt>"
         )
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setCurrentIndex(_NORMAL)
         self.currentIndexChanged.connect(self._on_chosen)
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_em_autoclass.core.recipe import GROUPS, RecipeCard
+from napari_em_autoclass.gui.fitted_text import ElidedBox
 
 __all__ = ["RecipeBox"]
 
 _MOST_ROWS = 24
 
 
-class RecipeBox(QComboBox):
+class RecipeBox(ElidedBox):
     """Offers recipes by their titles; `currentData` is the name of the one that is chosen.
 
     Headings can't be chosen, neither with the mouse nor with the keyboard.
@@ -29,7 +30,6 @@ class RecipeBox(QComboBox):
                 self._add_heading(heading)
             for card in members:
                 self._add(card)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.setMaxVisibleItems(_MOST_ROWS)
         self.view().setMinimumWidth(self.view().sizeHintForColumn(0) + 24)  # the list may be wider than the dock
         self.setCurrentIndex(self.findData(known[0].name))

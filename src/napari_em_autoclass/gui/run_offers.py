@@ -7,9 +7,10 @@ from datetime import datetime
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QMenu, QPushButton, QToolButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QPushButton, QToolButton, QWidget
 
 from napari_em_autoclass.core.volume import Volume, fingerprint
+from napari_em_autoclass.gui.fitted_text import WrappedLabel
 from napari_em_autoclass.gui.past_runs import PastRun, past_runs
 from napari_em_autoclass.gui.run_place import runs_folder
 from napari_em_autoclass.gui.session import RunState, Session
@@ -39,8 +40,7 @@ class RunOffers(QWidget):
         self._fingerprint = ""
         self._offered: PastRun | None = None
         self._declined: set[Path] = set()
-        self.label = QLabel()
-        self.label.setWordWrap(True)
+        self.label = WrappedLabel()
         self.continue_button = QPushButton("Continue")
         self.continue_button.setToolTip("Open the run with its names and merges, and go on learning where it was")
         self.decline_button = QToolButton()

@@ -14,6 +14,7 @@ from napari_em_autoclass.core.damage import Damage, sections_from, sections_text
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.volume import Box, Volume
 from napari_em_autoclass.gui.check_up import CheckUp
+from napari_em_autoclass.gui.fitted_text import WrappedLabel
 from napari_em_autoclass.gui.glyphs import AMBER
 from napari_em_autoclass.gui.rectangle import rectangle_on
 from napari_em_autoclass.gui.session import Session
@@ -50,7 +51,7 @@ class SetUp(QWidget):
         self.sections_slider, self.sections_label = QRangeSlider(Qt.Orientation.Horizontal), QLabel()  # type: ignore[no-untyped-call]
         self.box_label = QLabel()
         self.rectangle_button, self.whole_button = QPushButton("Use rectangle"), QPushButton("All")
-        self.alignment_label = QLabel()
+        self.alignment_label = WrappedLabel()
         self._lay_out()
         self._connect()
         self.use(None, None)
@@ -122,7 +123,6 @@ class SetUp(QWidget):
         self.box_label.setToolTip(_BOX)
         self.rectangle_button.setToolTip(_RECTANGLE)
         self.whole_button.setToolTip("Learn from all of the stack again")
-        self.alignment_label.setWordWrap(True)
         self.alignment_label.setToolTip(
             "How far neighbouring sections are shifted against each other, measured in the middle of the stack"
         )

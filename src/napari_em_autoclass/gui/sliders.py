@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QSlider, QWidget
-from superqt import QElidingLabel
+from qtpy.QtWidgets import QGridLayout, QLabel, QSlider, QWidget
+
+from napari_em_autoclass.gui.fitted_text import ElidedLabel
 
 __all__ = ["AIMS", "Aim", "AimSliders"]
 
@@ -147,8 +148,7 @@ class AimSliders(QWidget):
         return False
 
     def _add_row(self, row: int, aim: Aim) -> None:
-        label, slider, value = QElidingLabel(aim.words), QSlider(Qt.Orientation.Horizontal), QLabel()
-        label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        label, slider, value = ElidedLabel(aim.words), QSlider(Qt.Orientation.Horizontal), QLabel()
         slider.setRange(0, int(_MAX * _STEPS_PER_UNIT))
         slider.setPageStep(_STEPS_PER_UNIT // 4)
         slider.setMinimumWidth(60)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from napari_em_autoclass.core.class_map import ClassMap
 from napari_em_autoclass.core.class_splits import without_split
@@ -11,6 +11,7 @@ from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.events import Event, RunEnded, RunStarted
 from napari_em_autoclass.core.split import Split
 from napari_em_autoclass.gui.decisions import Decisions
+from napari_em_autoclass.gui.fitted_text import WrappedLabel
 from napari_em_autoclass.gui.session import Session
 
 __all__ = ["SplitNotice"]
@@ -26,8 +27,7 @@ class SplitNotice(QWidget):
         self._session, self._decisions = session, decisions
         self._step: int | None = None  # of the weights that answer now, None while they change
         self._is_learning = False
-        self.label = QLabel()
-        self.label.setWordWrap(True)
+        self.label = WrappedLabel()
         self.label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.again_button = QPushButton("Split again")
         self.again_button.setToolTip(

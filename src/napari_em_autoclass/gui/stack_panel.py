@@ -8,7 +8,6 @@ from napari.layers import Image
 from napari.viewer import Viewer
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QGridLayout,
     QInputDialog,
@@ -16,13 +15,13 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QMenu,
     QPushButton,
-    QSizePolicy,
     QWidget,
 )
 
 from napari_em_autoclass.core.errors import InputError, MissingVoxelSize
 from napari_em_autoclass.core.events import Event, RunStarted
 from napari_em_autoclass.core.volume import Volume
+from napari_em_autoclass.gui.fitted_text import ElidedBox
 from napari_em_autoclass.gui.leading_box import LeadingBox, leading_text
 from napari_em_autoclass.gui.preload import import_soon
 from napari_em_autoclass.gui.sample import SampleMaker
@@ -63,9 +62,8 @@ class StackPanel(QWidget):
         self._data: Any = None  # of the layer, when it was announced
         self._learned_at = ""
         self.leading_box = LeadingBox(viewer)
-        self.layer_box = QComboBox()
+        self.layer_box = ElidedBox()
         self.layer_box.setPlaceholderText("choose a stack")
-        self.layer_box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.open_button = QPushButton("Open")
         menu = QMenu(self)
         self.open_file_action = menu.addAction("File…")

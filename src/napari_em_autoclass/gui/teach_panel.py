@@ -12,6 +12,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_em_autoclass.gui.fitted_text import WrappedLabel
 from napari_em_autoclass.gui.session import Session, sentence_for
 from napari_em_autoclass.gui.source import OURS
 from napari_em_autoclass.gui.teaching import TaughtMap, TeachOrder, teach
@@ -47,9 +48,10 @@ class TeachPanel(QWidget):
         self._session, self._viewer, self._learn = session, viewer, learn
         self._worker: TaskWorker | None = None
         self._painted: Labels | None = None
-        self.hint = QLabel("Add a labels layer, paint some dozens of pixels of each kind and of the background.")
+        self.hint = WrappedLabel("Add a labels layer, paint some dozens of pixels of each kind and of the background.")
         self.button = QPushButton("Find what is painted")
         self.figure = QLabel()
+        self.figure.setVisible(False)
         self._lay_out()
         self.button.clicked.connect(self.begin)
         session.state_changed.connect(self._enable)
@@ -97,7 +99,6 @@ class TeachPanel(QWidget):
             self._worker = None
 
     def _lay_out(self) -> None:
-        self.hint.setWordWrap(True)
         self.hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.button.setToolTip(
             "Learns what the painted pixels have in common and shows where else it is:\n"
@@ -120,6 +121,7 @@ class TeachPanel(QWidget):
 
     def _on_progressed(self, fraction: float) -> None:
         self.figure.setText(f"{100 * fraction:.0f} %")
+        self.figure.setVisible(True)
 
     def _on_taught(self, found: TaughtMap | None) -> None:
         if found is not None and self._painted is not None:
@@ -134,4 +136,5 @@ class TeachPanel(QWidget):
     def _on_finished(self) -> None:
         self._worker = self._painted = None
         self.figure.setText("")
+        self.figure.setVisible(False)
         self._enable()
