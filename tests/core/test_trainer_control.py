@@ -11,7 +11,8 @@ import pytest
 import torch
 from runs import CORNER, kinds_of, played, steps_of
 
-from napari_em_autoclass.core import learner
+from napari_em_autoclass.core import learner, reclustering, regions, teaching
+from napari_em_autoclass.core.batching import BatchMaker
 from napari_em_autoclass.core.checkpoint import RunFolder
 from napari_em_autoclass.core.classifier import ForecastClassifier, unet2d
 from napari_em_autoclass.core.errors import InputError
@@ -59,6 +60,14 @@ SLOW = {
     "a step forward": (ForecastClassifier, "features", 4),
     "a step backward": (unet2d, "_dense", 4),
     "the loss": (learner, "objective", 5),
+    "the textures of a region": (regions, "nearest_cluster", 0),
+    "clusters for new classes": (reclustering, "_set_classes", 3),
+    "the step after new classes": (BatchMaker, "make", 6),
+    "the same, backward": (unet2d, "_dense", 6),
+    "smoothing before the last classes": (reclustering, "smoothed", 7),
+    "the last classes": (reclustering, "_set_classes", 7),
+    "the teacher's first sections": (teaching, "_seen", 7),
+    "the first step with a teacher, backward": (unet2d, "_dense", 7),
 }
 
 
@@ -77,11 +86,11 @@ def test_a_stop_waits_for_nothing_that_is_slow_and_loses_nothing(
     place, name, at = SLOW[slow]
     plain, calls = getattr(place, name), []
 
-    def stopping(*args: Any) -> Any:
+    def stopping(*args: Any, **options: Any) -> Any:
         calls.append(stopped._course.progress.step)
         if calls[-1] == at:
             stopped.stop()
-        return plain(*args)
+        return plain(*args, **options)
 
     monkeypatch.setattr(place, name, stopping)
     assert len(steps_of(played(stopped))) == at

@@ -95,21 +95,24 @@ class Course:
         ----------
         settings : of now
         fraction : of the budget that is used, 0 to 1
-        is_wanted : asked now and then before anything is changed: reading regions, new classes and a step take seconds
+        is_wanted : asked now and then: reading regions, new classes and a step take seconds.  After a no all is as
+            before
         """
         learner, step, said = self.learner, self.progress.step, list[Event]()
         is_refining = learner.teacher is not None
+        begins = not is_refining and fraction >= settings.training.refine_from
+        is_due = begins or (not is_refining and step > 0 and step % settings.training.recluster_steps == 0)
+        # New classes and the step after them are one: resumed between the two, a run would make them again.
+        before = (learner.tensors(), self.progress) if is_due else None
         held = self._to_hold()
         try:
             learner.tiles.regions(step, is_wanted)
-            if not is_refining and fraction >= settings.training.refine_from:
-                said.append(self._reclustered(settings, afresh=True, is_wanted=is_wanted))
+            if is_due:
+                said.append(self._reclustered(settings, afresh=begins, is_wanted=is_wanted))
+            if begins:
                 learner.start_refining(step)
-            elif not is_refining and step and step % settings.training.recluster_steps == 0:
-                said.append(self._reclustered(settings, afresh=False, is_wanted=is_wanted))
             slow = slowed(self._tile_limit.within(settings), self.progress.divergences)
-            # New classes and the step after them are one: resumed between the two, a run would make them again.
-            with nullcontext() if said else self._abandonable(is_wanted):
+            with self._abandonable(is_wanted):
                 out = learner.step(slow, step, fraction)
             done = self._step_done(out, settings, fraction)
             said += self._keeper.log.add(done, settings)
@@ -119,7 +122,9 @@ class Course:
             elif held is not None and self.progress.losses.is_sound:
                 self._keeper.hold(held)
         except Abandoned:
-            pass
+            if before is not None:
+                said = []
+                self._take_back(settings, before)
         except FloatingPointError:
             said += self._gone_back(settings)
         except torch.OutOfMemoryError:
@@ -157,8 +162,7 @@ class Course:
     def _gone_back(self, settings: RunSettings) -> list[Event]:
         """Go back to where all was well after the loss has diverged, to learn more slowly from there; once."""
         at, divergences = self.progress.step, self.progress.divergences + 1
-        self.learner = self._again(settings)
-        self._load(self._keeper.go_back())
+        self._take_back(settings, self._keeper.go_back())
         self.progress = self.progress.replace(
             divergences=divergences, elapsed_s=self._clock.elapsed(), losses=LossRecord()
         )
@@ -168,6 +172,11 @@ class Course:
         rate = slowed(settings, divergences).training.learning_rate
         told = f"The loss diverged at step {at}: back to step {self.progress.step}, with half the learning rate"
         return [Notice(self._run_id, f"{told} ({rate:g}).")]
+
+    def _take_back(self, settings: RunSettings, before: State) -> None:
+        """Be again as before a step that was given up, classes and teacher included."""
+        self.learner = self._again(settings)
+        self._load(before)
 
     def _load(self, state: State) -> None:
         tensors, self.progress = state

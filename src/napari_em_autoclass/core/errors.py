@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Abandoned", "InputError", "MissingVoxelSize", "UnreadableError", "require_schema"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Abandoned", "InputError", "MissingVoxelSize", "UnreadableError", "require_schema", "require_wanted"]
 
 
 class InputError(ValueError):
@@ -16,7 +19,7 @@ class InputError(ValueError):
 
 
 class Abandoned(Exception):  # nothing went wrong
-    """Nobody wants any more what was being made; nothing was changed by then."""
+    """Nobody wants any more what was being made."""
 
 
 class UnreadableError(InputError):
@@ -25,6 +28,18 @@ class UnreadableError(InputError):
 
 class MissingVoxelSize(InputError):
     """A stack came without a voxel size; the dock asks for it, the command line wants a flag."""
+
+
+def require_wanted(is_wanted: Callable[[], bool]) -> None:
+    """Go on only if what is being made is still wanted.
+
+    Raises
+    ------
+    Abandoned
+        If `is_wanted` says no.
+    """
+    if not is_wanted():
+        raise Abandoned
 
 
 def require_schema(stored: Any, version: int, what: str) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from napari_em_autoclass.core.classifier import ForecastClassifier
 from napari_em_autoclass.core.clusters import fit_even_clusters, match_clusters
 from napari_em_autoclass.core.edge_smoothing import smoothed
-from napari_em_autoclass.core.errors import Abandoned
+from napari_em_autoclass.core.errors import require_wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -67,19 +67,18 @@ def recluster(
     smoothing_px : search clusters afresh, in the embedding smoothed at these distances, see
         `edge_smoothing.smoothing_steps_px`; without it the old classes' centres are moved, which takes a fraction of
         the time and keeps identities by itself
-    is_wanted : asked before each tile, until `student` is changed
+    is_wanted : asked before each tile, and before clusters are looked for
 
     Raises
     ------
     Abandoned
-        If `is_wanted` says no.
+        If `is_wanted` says no; the embedding of `student` may have been replaced by then.
     """
     rng = np.random.default_rng((seed, 4))
     features, forecasts, old, chosen = [], [], [], []
     per_tile = -(-_PIXELS // len(stacks))
     for stack in stacks:
-        if not is_wanted():
-            raise Abandoned
+        require_wanted(is_wanted)
         f = _inner(student.features(stack))  # (3, D, h, w)
         pixels = torch.from_numpy(rng.integers(f[0, 0].numel(), size=per_tile)).to(stack.device)
         old.append(_named(previous, stack[1:2], f[1:2], pixels))
@@ -91,11 +90,13 @@ def recluster(
     student.standardise([f.flatten(1).T for f in features], [q.flatten(1).T for q in forecasts])
     parts = []
     for f, q, pixels in zip(features, forecasts, chosen, strict=True):
+        require_wanted(is_wanted)
         embedding = student.embed(f[None], q[None])[0]  # (D + T, h, w)
         if smoothing_px is None:
             parts.append(embedding.flatten(1).T)
         else:
             parts.append(smoothed(embedding, embedding, smoothing_px).flatten(1)[:, pixels].T)
+    require_wanted(is_wanted)
     sample = torch.cat(parts).cpu().numpy()  # (N, D + T)
     return _set_classes(student, sample, torch.cat(old).cpu().numpy(), seed, afresh=smoothing_px is not None)
 

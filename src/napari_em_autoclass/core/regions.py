@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from napari_em_autoclass.core.clusters import nearest_cluster
-from napari_em_autoclass.core.errors import Abandoned, InputError
+from napari_em_autoclass.core.errors import InputError, require_wanted
 from napari_em_autoclass.core.read_ahead import ReadAhead
 from napari_em_autoclass.core.registration import section_drift
 from napari_em_autoclass.core.volume import Box
@@ -169,7 +169,7 @@ class RegionPool:
         Parameters
         ----------
         step : counted from the beginning of the run
-        is_wanted : asked before each is read; what was read by then is kept
+        is_wanted : asked before each section of those that are read; regions read by then are kept
 
         Raises
         ------
@@ -189,9 +189,7 @@ class RegionPool:
         index = first
         # Where much is left out more is read than is due: training on a single place would teach little.
         while index < n_read or (len(found) < min(_FIRST, self._capacity) and index < n_read + _MORE):
-            if index not in self._held and not is_wanted():
-                raise Abandoned
-            region = self._region(index)
+            region = self._region(index, is_wanted)
             found += [region] if region is not None else []
             index += 1
         if not found:
@@ -205,19 +203,20 @@ class RegionPool:
         taken, self._notices = self._notices, []
         return taken
 
-    def _region(self, index: int) -> Region | None:
+    def _region(self, index: int, is_wanted: Callable[[], bool]) -> Region | None:
         if index not in self._held:
             source, number = self._turns[index]
             box = self._sources[source].regions[number]
             # A small volume can come round while its region of the last time is still held.
             twins = [held for held in self._held.values() if held and (held.source, held.box) == (source, box)]
-            self._held[index] = twins[0] if twins else self._told_of(source, number, box)
+            self._held[index] = twins[0] if twins else self._told_of(source, number, box, is_wanted)
         return self._held[index]
 
-    def _told_of(self, source: int, number: int, box: Box) -> Region | None:
+    def _told_of(self, source: int, number: int, box: Box, is_wanted: Callable[[], bool]) -> Region | None:
         """Return a region; None, and a notice, if it can't be read or shows nothing."""
+        require_wanted(is_wanted)
         try:
-            region = self._read(source, self._read_ahead[source].at(number), box)
+            region = self._read(source, self._read_ahead[source].at(number), box, is_wanted)
         except InputError as error:
             self._tell("unreadable", f"A part of the stack is left out of the training: {error}.")
             return None
@@ -233,7 +232,7 @@ class RegionPool:
             self._notices.append(notice)
 
     @torch.no_grad()
-    def _read(self, source: int, working: WorkingVolume, box: Box) -> Region:
+    def _read(self, source: int, working: WorkingVolume, box: Box, is_wanted: Callable[[], bool]) -> Region:
         halo = self._textons.radius_px
         wide = Box(box.z0, box.z1, box.y0 - halo, box.y1 + halo, box.x0 - halo, box.x1 + halo)
         left_out = frozenset(z - box.z0 for z in working.left_out if box.z0 <= z < box.z1)
@@ -244,8 +243,10 @@ class RegionPool:
         device = self._textons.centres.device
         labels = []
         for section in sections:  # one by one: the responses of a section are twenty times its size
+            require_wanted(is_wanted)
             responses = self._textons.responses(section[None, None].to(device))[..., inner[0], inner[1]]
             labels.append(nearest_cluster(responses, self._textons.centres)[0].to(torch.uint8).cpu())
+        require_wanted(is_wanted)
         drift = section_drift(image, sum(working.pixel_nm) / 2, self._reach_nm)
         offsets = self._sources[source].offsets
         return Region(box, image.to(torch.float16), torch.stack(labels), drift, left_out, source, offsets)
