@@ -66,6 +66,26 @@ def test_a_split_is_looked_at_anew_and_a_name_is_not(
     assert [len(splits) for splits in looked] == [1, 0]
 
 
+def test_a_split_that_is_undone_is_not_looked_at_again(
+    qtbot: Any, surveyor: Surveyor, session: Session, decisions: Decisions, looked: list[Any]
+) -> None:
+    told: list[str] = []
+    surveyor.surveyed.connect(told.append)
+    with qtbot.waitSignal(surveyor.surveyed, timeout=5000):
+        session.state_changed.emit(RunState.IDLE)
+    with qtbot.waitSignal(surveyor.surveyed, timeout=5000):
+        decisions.do(SPLIT)
+    decisions.undo()
+    assert not surveyor.is_looking
+    decisions.redo()
+    assert told == ["survey 1", "survey 2", "survey 1", "survey 2"]
+    session.state_changed.emit(RunState.STARTING)
+    with qtbot.waitSignal(surveyor.surveyed, timeout=5000):
+        session.state_changed.emit(RunState.IDLE)  # other weights
+    assert told[-1] == "survey 3"
+    assert [len(splits) for splits in looked] == [0, 1, 1]
+
+
 def test_a_voxel_tells_its_probabilities(qtbot: Any, surveyor: Surveyor) -> None:
     with qtbot.waitSignal(surveyor.told, timeout=5000, check_params_cb=lambda p: p == {1: 0.25, 3: 0.75}):
         surveyor.ask((3, 0, 0))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Surveyor", "probabilities_at", "survey_of_run"]
 
+_KEPT = 4  # surveys: with their patches, a megabyte each at most
+
 Splits = tuple[Split, ...]
 Look = Callable[[Path, Volume, Splits, Report], "Survey"]
 Ask = Callable[[Path, Volume, Splits, tuple[int, int, int], Report], dict[int, float]]
@@ -82,6 +84,7 @@ class Surveyor(QObject):
         self._looking: TaskWorker | None = None
         self._asking: TaskWorker | None = None
         self._seen: tuple[Path, Splits] | None = None
+        self._known: dict[tuple[Path, Splits], Survey] = {}  # since the last training, oldest first
         session.state_changed.connect(self._on_state)
         decisions.changed.connect(self._on_decided)
 
@@ -119,6 +122,7 @@ class Surveyor(QObject):
             self._looking = None
         if state is RunState.STARTING:
             self._seen = None
+            self._known.clear()
 
     def _on_decided(self, _: ClassMap) -> None:
         if self._seen is not None:
@@ -132,7 +136,10 @@ class Surveyor(QObject):
         if wanted == self._seen or not (run_dir / "weights.safetensors").exists():
             return
         _drop(self._looking)
-        self._seen = wanted
+        self._looking, self._seen = None, wanted
+        if wanted in self._known:  # a split was undone, or made again: the processor is free for something else
+            self.surveyed.emit(self._known[wanted])
+            return
         self._looking = TaskWorker(partial(self._look, run_dir, volume, wanted[1]))
         self._looking.returned.connect(self._on_surveyed)
         self._looking.errored.connect(self._on_errored)
@@ -140,7 +147,10 @@ class Surveyor(QObject):
 
     def _on_surveyed(self, survey: Survey | None) -> None:
         self._looking = None
-        if survey is not None:
+        if survey is not None and self._seen is not None:
+            self._known[self._seen] = survey
+            for oldest in list(self._known)[:-_KEPT]:
+                del self._known[oldest]
             self.surveyed.emit(survey)
 
     def _on_told(self, probs: dict[int, float] | None) -> None:
