@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -257,9 +258,13 @@ class ComparisonPanel(QWidget):
         self._worker = self._run = None
         self.table.set_running("")
         if self._rows:
-            self._session.said.emit(f"Compared; click a row to see its map. Kept in {self.status.toolTip()}", False)
+            self._session.said.emit(f"Compared; click a row to see its map. {_kept(self.status.toolTip())}", False)
         self._session.take_back()
         self._update()
+
+
+def _kept(folder: str) -> str:
+    return f"Kept as {Path(folder).name}."  # the whole path takes three lines; it is the tooltip above the table
 
 
 def _ended(n_rows: int) -> str:
