@@ -20,6 +20,7 @@ __all__ = ["fit_clusters", "fit_even_clusters", "match_clusters", "nearest_clust
 _SMALL_PER_CLUSTER, _SMALL_CLUSTERS = 25, 500
 _SMALL_SAMPLE = 30_000
 _EVENNESS = 0.5
+_PIXELS_IN_CACHE = 4096
 
 
 def fit_clusters(sample: NDArray[np.float32], n_clusters: int, seed: int, n_init: int = 2) -> NDArray[np.float32]:
@@ -85,8 +86,16 @@ def _ordered(centres: NDArray[Any]) -> NDArray[np.float32]:
 
 def nearest_cluster(features: Tensor, centres: Tensor) -> Tensor:
     """Return the index (N, h, w) int64 of the centre (K, C) nearest to each pixel of `features` (N, C, h, w)."""
-    scores = torch.einsum("nchw,kc->nkhw", features, centres)  # (N, K, h, w)
-    return (scores - 0.5 * (centres**2).sum(dim=1)[:, None, None]).argmax(dim=1)
+    offsets = -0.5 * (centres**2).sum(dim=1)
+    n, _, height, width = features.shape
+    if features.device.type != "cpu":
+        scores = torch.einsum("nchw,kc->nkhw", features, centres)  # (N, K, h, w)
+        return (scores + offsets[:, None, None]).argmax(dim=1)
+    # A pixel's scores side by side, and NumPy's argmax: a quarter of the time of torch's over maps.
+    rows = features.movedim(1, -1).reshape(n * height * width, -1)
+    parts = torch.split(rows, _PIXELS_IN_CACHE)
+    found = [torch.addmm(offsets, part, centres.T).numpy().argmax(axis=1) for part in parts]
+    return torch.from_numpy(np.concatenate(found)).reshape(n, height, width)
 
 
 def match_clusters(
