@@ -18,6 +18,7 @@ from napari_em_autoclass.core.checkpoint import RunFolder
 from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.core.phantom import make_phantom
 from napari_em_autoclass.core.weights_file import newest_weights
+from napari_em_autoclass.io.partial_output import partial_path
 from napari_em_autoclass.io.stack_file import write_stack
 
 __all__ = ["JOBS", "Job"]
@@ -134,18 +135,27 @@ class Predict(Job):
         write_stack(self.place / "large.ome.zarr", large, VOXEL_NM)
 
     def start(self, folder: Path) -> Process:
-        """Begin, or go on; once there is a result there is nothing to do."""
+        """Begin, or go on; once there is a result, and nothing beside it, there is nothing to do."""
         out = folder / "classes.ome.zarr"
         folder.mkdir(exist_ok=True)
-        if out.exists():
+        if out.exists() and not partial_path(out).exists():
             return subprocess.Popen([sys.executable, "-c", ""])
         large = self.place / "large.ome.zarr"
         return program("predict", self.place / "run", large, "--out", out, "--device", "cpu", *self.options)
 
+    def finish(self, folder: Path) -> int:
+        """Bring it to its end; where only the tidying is left, the command does that, and says that the map exists."""
+        is_there = (folder / "classes.ome.zarr").exists()
+        code = super().finish(folder)
+        return 0 if is_there and code == 2 else code
+
     def unsound(self, folder: Path) -> list[str]:
         """Say so if something passes for a result that is not complete."""
-        out = folder / "classes.ome.zarr"
-        return self.differences(folder, self.place / "whole") if out.exists() else []
+        if not (folder / "classes.ome.zarr").exists():
+            return []
+        # A kill just after the end leaves what the same command removes.
+        of_map = (what for what in self.differences(folder, self.place / "whole") if ".partial/" not in what)
+        return list(of_map)
 
     def differences(self, folder: Path, whole: Path) -> list[str]:
         """Compare all files byte by byte; of JSON, what does not tell the time or the place."""

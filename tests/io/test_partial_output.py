@@ -42,6 +42,23 @@ def test_it_is_found_again_until_it_is_put_in_its_place(tmp_path: Path) -> None:
     assert names(tmp_path) == ["out"]
 
 
+@pytest.mark.parametrize("died", ["before the folder was removed", "before the job was removed", "at the very end"])
+def test_what_a_finished_job_left_behind_is_removed_by_the_same_command(tmp_path: Path, died: str) -> None:
+    path = tmp_path / "out"
+    partial = made(path)
+    partial.commit({"x": path})
+    (partial.data / "x").replace(path)
+    if died != "before the folder was removed":
+        partial.data.rmdir()
+    if died == "at the very end":
+        (partial.folder / "job.json").unlink()
+    partial.release()
+    with pytest.raises(InputError, match="exists already"):
+        begun(path)
+    assert names(tmp_path) == ["out"]
+    assert path.read_text() == "content"
+
+
 def test_what_was_not_committed_is_rubbish(tmp_path: Path) -> None:
     partial = begun(tmp_path / "out")
     partial.data.mkdir()

@@ -64,7 +64,7 @@ class PartialOutput:
             partial = cls._locked(path) if partial_path(path).is_dir() else None
             try:
                 if partial is not None and (found := partial._read()) is not None and found.get("moves"):
-                    # It was complete, and died while it was put in its place.
+                    # It was complete, and died while it was put in its place, or just after.
                     partial.data = partial.folder / found["folder"]
                     partial._move(found["moves"])
                     partial.discard()
@@ -76,6 +76,8 @@ class PartialOutput:
             except BaseException:
                 if partial is not None:
                     partial.release()
+                    with suppress(OSError):  # something is kept in it
+                        partial.folder.rmdir()
                 raise
         return partial
 
@@ -154,7 +156,7 @@ class PartialOutput:
         self.data = self.folder / uuid.uuid4().hex
 
     def _read(self) -> dict[str, Any] | None:
-        """Return what job.json says; None if it is not there, or its folder is gone."""
+        """Return what job.json says; None if it is not there, or its folder is gone before it was complete."""
         try:
             with (self.folder / _JOB).open("rb") as file:
                 found = json.loads(file.read(_MAX_JOB_BYTES))
@@ -171,7 +173,7 @@ class PartialOutput:
             raise InputError(
                 f"{self.folder / _JOB} is damaged, or of another version; remove {self.folder} to begin anew"
             )
-        return found if (self.folder / found["folder"]).is_dir() else None
+        return found if found.get("moves") or (self.folder / found["folder"]).is_dir() else None
 
     def _compare(self, before: dict[str, Any]) -> None:
         differ = [name for name in self._job if before.get(name) != self._job[name]]
