@@ -37,3 +37,14 @@ def test_a_module_that_cannot_be_imported_is_left_to_whoever_needs_it(module: Pa
     assert thread is not None
     thread.join()
     assert module.stem not in sys.modules
+
+
+def test_one_after_the_other_and_what_fails_stops_nothing(module: Path) -> None:
+    second = module.with_name(f"{module.stem}_2.py")
+    module.write_text("raise OSError('a library is missing')\n")
+    second.write_text("")
+    thread = import_soon("json", module.stem, second.stem)
+    assert thread is not None
+    thread.join()
+    assert second.stem in sys.modules
+    sys.modules.pop(second.stem)
