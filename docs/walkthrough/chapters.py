@@ -20,7 +20,7 @@ CHAPTERS = (
     story.take_away,
     more.take_a_table,
     story.open_again,
-    more.search,
+    story.search,
     more.in_3d,
     more.paint_to_teach,
     more.compare_recipes,

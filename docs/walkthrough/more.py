@@ -37,7 +37,6 @@ __all__ = [
     "in_3d",
     "learn_from_a_film",
     "paint_to_teach",
-    "search",
     "second_dock",
     "take_a_table",
 ]
@@ -154,16 +153,6 @@ def compare_recipes(room: Room, hand: Hand, place: Path) -> None:
     hand.close_fold(room.fold_button("Compare recipes"))
 
 
-def search(room: Room, hand: Hand, place: Path) -> None:
-    """Find a class by its name."""
-    field: QLineEdit = room.dock.class_panel.search
-    hand.click(field)
-    hand.type("mito", field)
-    hand.shot("27_search")
-    field.selectAll()
-    hand.key(_KEY.Key_Delete, widget=field)
-
-
 def take_a_table(room: Room, hand: Hand, place: Path) -> None:
     """Write the list of classes as a table: a row per class, with shares, volumes and neighbours."""
     panel = room.dock.export_panel
@@ -188,15 +177,17 @@ def in_3d(room: Room, hand: Hand, place: Path) -> None:
     """Scroll through some sections, show one class alone, look at it in 3D, without the stack too, and come back."""
     panel, stack = room.dock.class_panel, room.layer
     onward = _KEY.Key_Right if room.section() < stack.data.shape[-3] // 2 else _KEY.Key_Left
+    waits = []
     for _ in range(_SECTIONS_IN_3D):
         hand.key(onward, widget=room.canvas)
-        hand.wait(lambda: room.class_at_centre() is not None, 60, "the map of the next section")
+        waits.append(hand.wait(lambda: room.class_at_centre() is not None, 60, "the map of the next section"))
+    hand.note(f"opened again, a run shows the map of another section after {sum(waits) / len(waits):.1f} s")
     hand.click(panel.view.viewport(), room.row_spot(panel, room.row_named(panel, "mitochondria")))
     hand.key(_KEY.Key_S, widget=panel.view)
     hand.click(room.ndisplay_button())
     hand.wait(lambda: room.viewer.dims.ndisplay == 3, 30, "3D")
     middle = room.canvas.rect().center()
-    hand.drag(room.canvas, middle, middle + QPoint(60, -110))
+    hand.drag(room.canvas, middle, middle + QPoint(60, -110), n=3)  # each move is drawn: seconds without a GPU
     hand.rest(2)
     hand.shot("37_in_3d")
     hand.click(*room.row_in_layer_list(stack.name))

@@ -9,6 +9,7 @@ import numpy as np
 from napari._qt.dialogs.qt_notification import NapariQtNotification
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QMenuBar, QSlider, QStyle, QStyleOptionSlider, QTableWidget, QToolButton, QWidget
+from vispy.gloo.globject import GLObject
 
 from napari_em_autoclass.gui.dock import AutoclassDock
 from napari_em_autoclass.gui.viewpoint import in_units_of
@@ -35,6 +36,10 @@ class Room:
     def __init__(
         self, width: int = 1366, height: int = 768, file: Path | None = None, truth: tuple[Any, int] | None = None
     ) -> None:
+        # napari 0.9.2 alone, with vispy 0.17: after an image, a Shapes layer that is deleted and a Labels layer Mesa's
+        # software renderer reads a buffer that is gone, and dies (napari#8471, on Windows).  May go when vispy does not
+        # draw from what it has deleted; here it deletes nothing.
+        GLObject.__del__ = lambda self: None
         self.viewer = napari.Viewer(title="EM Autoclass")
         self.window: Any = self.viewer.window._qt_window
         self.window.resize(width, height)

@@ -23,6 +23,7 @@ __all__ = [
     "learn_more_and_stop",
     "open_again",
     "open_stack",
+    "search",
     "set_up",
     "settings",
     "split_and_suggest",
@@ -52,7 +53,7 @@ def ask_for_voxel_size(room: Room, hand: Hand, place: Path) -> None:
 
     bare = place / "without-size.npy"
     np.save(bare, np.asarray(room.layer.data[:8, :256, :256]))
-    panel, first = room.dock.stack_panel, room.layer
+    panel, first, section = room.dock.stack_panel, room.layer, room.section()
     hand.open_fold(room.fold_button("1  Stack"))
     hand.click(panel.open_button, then=lambda: hand.along_popup("File", then=hand.answer_file_dialog(bare)))
     hand.wait(lambda: room.dock.stack_panel.layer is not first, 30, "the second stack")
@@ -70,8 +71,7 @@ def ask_for_voxel_size(room: Room, hand: Hand, place: Path) -> None:
     hand.click(room.delete_button())
     for button in room.notices():  # napari's, of units that are not alike
         hand.click(button)
-    hand.click(room.section_slider())
-    hand.click(room.home_button())
+    hand.expect(room.section() == section, "the section of before is in view")
 
 
 def set_up(room: Room, hand: Hand, place: Path) -> None:
@@ -288,3 +288,13 @@ def open_again(room: Room, hand: Hand, place: Path) -> None:
     hand.wait(lambda: room.class_at_centre() is not None, 60, "its map")
     hand.expect(room.names() == names, "the names are as they were")
     hand.shot("26_open_again")
+
+
+def search(room: Room, hand: Hand, place: Path) -> None:
+    """Find a class by its name."""
+    field = room.dock.class_panel.search
+    hand.click(field)
+    hand.type("mito", field)
+    hand.shot("27_search")
+    field.selectAll()
+    hand.key(_KEY.Key_Delete, widget=field)
