@@ -32,7 +32,7 @@ def test_it_shows_once_something_is_kept(bar: KeptBar) -> None:
     assert bar.isHidden()
     bar.keep(taken(3, 1, 2, 3, 4), "early")
     assert not bar.isHidden()
-    assert bar.combo.currentText() == "early · z 0"
+    assert bar.combo.currentText() == "early · 0"
 
 
 def test_it_says_how_much_has_changed_since_with_merges(bar: KeptBar) -> None:

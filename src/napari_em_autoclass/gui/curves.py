@@ -167,7 +167,7 @@ class Curves(QWidget):
         n = len(self._usage)
         most = max(self._usage, default=1.0)
         self._usage_plot.setYRange(0, most, padding=0.05)
-        _number(self._usage_plot, (0.0, "0"), (most, f"{100 * most:.3g} %"))
+        _number(self._usage_plot, (0.0, "0"), (most, f"{100 * most:.{0 if most >= 0.1 else 1}f} %"))
         brushes = (self._brushes + ["#888888"] * n)[:n]
         self._bars.setOpts(x=np.arange(1, n + 1), height=np.asarray(self._usage), brushes=brushes, pen=None)
 

@@ -32,8 +32,9 @@ class KeptBar(QWidget):
         self._now: SnapshotTaken | None = None
         self._lookup = np.arange(256, dtype=np.uint8)
         self.combo = ElidedBox()
+        self.combo.setStyleSheet("padding: 3px 2px 3px 6px;")  # napari's style leaves a name half of the box
         self.combo.setToolTip(
-            "Maps you kept, and their sections; they lie in the folder of the run and are there when it is opened again"
+            "Maps you kept · of which section; they lie in the folder of the run and are there when it is opened again"
         )
         self.show_button = QPushButton("Show")
         self.show_button.setCheckable(True)
@@ -50,7 +51,7 @@ class KeptBar(QWidget):
         self.forget_button.setToolTip("Delete the kept map")
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
+        row.setSpacing(4)
         for widget in (QLabel("Kept"), self.combo, self.show_button, self.share_label, self.forget_button):
             row.addWidget(widget, 1 if widget is self.combo else 0)
         self.combo.currentIndexChanged.connect(self._on_chosen)
@@ -105,7 +106,7 @@ class KeptBar(QWidget):
         with QSignalBlocker(self.combo):
             self.combo.clear()
             for one in kept:
-                self.combo.addItem(f"{one.name} · z {one.corner_zyx[0]}")
+                self.combo.addItem(f"{one.name} · {one.corner_zyx[0]}")
             self.combo.setCurrentIndex(kept.index(chosen) if chosen is not None else len(kept) - 1)
         with QSignalBlocker(self.show_button):
             self.show_button.setChecked(False)
