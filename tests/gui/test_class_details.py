@@ -82,3 +82,14 @@ def test_parts_split_since_have_no_figures_yet(details: ClassDetails, survey: Su
     class_map = with_split(ClassMap.fresh(3), FoundParts(2, ((0.0,), (1.0,)), 1.0, "student@1"))
     details.show_row(class_map, survey, 5)
     assert details.figures.text().startswith("0 µm³")
+
+
+def test_another_run_forgets_the_voxel_of_before(details: ClassDetails, survey: Survey) -> None:
+    class_map = ClassMap.fresh(3)
+    details.show_row(class_map, survey, 1)
+    details.bars.show_probabilities(class_map, {1: 0.3, 2: 0.6, 3: 0.1})
+    details.forget()
+    assert details.isHidden()
+    details.show_row(class_map, survey, 1)
+    assert details.bars.shown == ()
+    assert details.bars.toolTip().startswith("Double-click")

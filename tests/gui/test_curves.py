@@ -113,3 +113,11 @@ def test_numbers_beside_the_plots_are_few_and_of_what_is_drawn(qtbot: Any, curve
     numbers = [[text for _, text in axis._tickLevels[0]] for axis in axes]
     assert numbers == [["5.12", "5.49"], ["0", "50 %"]]
     assert all(axis.style["showValues"] for axis in axes)
+
+
+def test_numbers_that_differ_little_still_differ(curves: Curves) -> None:
+    for number, loss in enumerate((5.5401, 5.5412)):
+        curves.add(step(number, forecast=loss))
+    curves._redraw()
+    low, high = (text for _, text in curves._loss_plot.getAxis("left")._tickLevels[0])
+    assert float(low) < float(high)

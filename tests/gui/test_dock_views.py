@@ -83,7 +83,7 @@ def test_a_time_series_is_learned_at_one_time_and_shown_at_others(
     assert len(runs) == 1  # nothing is trained
     qtbot.waitUntil(lambda: section().any(), timeout=3000)
     assert viewer.dims.current_step[0] == 0
-    assert "learned at time point 1" in said[-1]
+    assert "Learned at time point 1" in said[-1]
     dock.close_down()
 
 

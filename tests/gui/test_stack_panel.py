@@ -113,7 +113,7 @@ def test_it_is_said_where_the_classes_were_learned(
     (tmp_path / "run" / "weights.safetensors").write_bytes(b"")
     session.stop()
     qtbot.waitUntil(lambda: not session.is_busy)
-    learned = lambda text, error: "learned at time point 1" in text and "time point 3" in text  # noqa: E731
+    learned = lambda text, error: "Learned at time point 1" in text and "time point 3" in text  # noqa: E731
     with qtbot.waitSignal(session.said, check_params_cb=learned):
         panel.leading_box.boxes[0].setValue(3)
     assert (session.run_dir, session.state) == (tmp_path / "run", RunState.IDLE)

@@ -78,6 +78,11 @@ class ClassDetails(QWidget):
             for i, button in enumerate(buttons):
                 _fill(button, some[i] if i < len(some) else None)
 
+    def forget(self) -> None:
+        """Show nothing: what is known is of classes that are learned no longer."""
+        self.setVisible(False)
+        self.bars.forget()
+
     def _made_patch(self) -> QToolButton:
         button = QToolButton()
         button.setIconSize(QSize(_PATCH_PX, _PATCH_PX))
@@ -125,7 +130,13 @@ class ProbabilityBars(QWidget):
         self.shown: tuple[tuple[str, str, float], ...] = ()  # name, colour, probability
         self._probs: dict[int, float] = {}
         self.setFixedHeight(self.fontMetrics().height() + 12)
+        self.forget()
+
+    def forget(self) -> None:
+        """Show no voxel."""
+        self.shown, self._probs = (), {}
         self.setToolTip("Double-click a voxel in the picture: how probable each class is there")
+        self.update()
 
     def show_probabilities(self, class_map: ClassMap, probs: dict[int, float]) -> None:
         """Show the likeliest rows; `probs` by id, those of a group are added up."""

@@ -78,7 +78,7 @@ class ClassPanel(QWidget):
         if isinstance(event, RunStarted):
             self._usage, self._survey = (), None
             self.table.set_statistics(None)
-            self.details.setVisible(False)
+            self.details.forget()
             self.set_with_probability(frozenset())
         elif isinstance(event, StepDone):
             self._usage = event.usage

@@ -191,7 +191,8 @@ class Curves(QWidget):
             low, high = (float(limit) for limit in np.percentile(values, (0, 98)))
             high = max(high, low + 1e-3)
             self._loss_plot.setYRange(low, high, padding=0.05)
-            _number(self._loss_plot, (low, f"{low:.3g}"), (high, f"{high:.3g}"))
+            digits = next((n for n in (3, 4, 5) if f"{low:.{n}g}" != f"{high:.{n}g}"), 6)
+            _number(self._loss_plot, *((limit, f"{limit:.{digits}g}") for limit in (low, high)))
         self._legend.setText(_legend(list(self._values)))
 
     def _recolor_axes(self) -> None:

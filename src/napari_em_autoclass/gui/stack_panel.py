@@ -209,7 +209,7 @@ class StackPanel(QWidget):
         self.moved.emit(volume)
         here = leading_text(self._layer, leading)
         if self._session.run_dir is not None and self._learned_at not in ("", here):
-            learned = f"The classes were learned at {self._learned_at}; here they are shown on {here}."
+            learned = f"Learned at {self._learned_at}, shown on {here}."
             self._session.said.emit(f"{learned} Learn begins anew on this one.", False)
 
     def _on_event(self, event: Event) -> None:
