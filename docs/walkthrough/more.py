@@ -208,6 +208,7 @@ def learn_from_a_film(room: Room, hand: Hand, place: Path) -> None:
     first = np.asarray(room.layer.data[:8, :256, :256])
     np.save(film, np.stack([first, np.roll(first, 40, 2), np.roll(first, 80, 2)]))
     dock = room.dock
+    size = dock.session.volume.voxel_size_nm  # of another one the sections might be too small for the tiles
     hand.click(*room.row_in_layer_list(room.layer.name))
     hand.key(_KEY.Key_A, CTRL, widget=room.layer_list)
     hand.click(room.delete_button())
@@ -219,7 +220,7 @@ def learn_from_a_film(room: Room, hand: Hand, place: Path) -> None:
     hand.wait(lambda: len(dock.stack_panel.leading) == 1, 10, "the choice of a time point")
     field = dock.stack_panel.size_field
     hand.click(field)
-    hand.type("50 4 4", field)
+    hand.type(" ".join(f"{edge:g}" for edge in size), field)
     hand.key(_KEY.Key_Return, widget=field)
     hand.wait(lambda: dock.session.volume is not None, 10, "the voxel size")
     hand.open_fold(room.fold_button("1  Stack"))
