@@ -42,8 +42,9 @@ def test_it_is_found_again_until_it_is_put_in_its_place(tmp_path: Path) -> None:
     assert names(tmp_path) == ["out"]
 
 
+@pytest.mark.parametrize("tidied", ["by the next job", "alone"])
 @pytest.mark.parametrize("died", ["before the folder was removed", "before the job was removed", "at the very end"])
-def test_what_a_finished_job_left_behind_is_removed_by_the_same_command(tmp_path: Path, died: str) -> None:
+def test_what_a_finished_job_left_behind_is_removed(tmp_path: Path, died: str, tidied: str) -> None:
     path = tmp_path / "out"
     partial = made(path)
     partial.commit({"x": path})
@@ -53,10 +54,29 @@ def test_what_a_finished_job_left_behind_is_removed_by_the_same_command(tmp_path
     if died == "at the very end":
         (partial.folder / "job.json").unlink()
     partial.release()
-    with pytest.raises(InputError, match="exists already"):
-        begun(path)
+    if tidied == "alone":
+        PartialOutput.tidy(path)
+    else:
+        with pytest.raises(InputError, match="exists already"):
+            begun(path)
     assert names(tmp_path) == ["out"]
     assert path.read_text() == "content"
+
+
+def test_what_is_unfinished_or_in_work_or_not_ours_is_not_tidied_away(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    PartialOutput.tidy(path)  # nothing there
+    partial = made(path)
+    partial.commit({"x": path})
+    PartialOutput.tidy(path)  # held
+    assert (partial.data / "x").read_text() == "content"
+    partial.commit()
+    partial.release()
+    PartialOutput.tidy(path)  # unfinished
+    assert (partial.data / "x").read_text() == "content"
+    (partial.folder / "job.json").write_text("{")
+    PartialOutput.tidy(path)  # damaged
+    assert (partial.data / "x").read_text() == "content"
 
 
 def test_what_was_not_committed_is_rubbish(tmp_path: Path) -> None:

@@ -98,8 +98,10 @@ def predict(
     $ em-autoclass predict my-run another-stack.zarr --out classes.ome.tif --merged
     """
     from napari_em_autoclass.io.map_format import map_format
+    from napari_em_autoclass.io.partial_output import PartialOutput
 
     map_format(out, probabilities=probabilities)
+    PartialOutput.tidy(out)
     if out.exists() and not overwrite:
         raise InputError(f"{out}: exists already; choose another --out, or replace it by --overwrite")
     crew = Crew(scheduler, workers, threads_per_worker, (tls_ca, tls_cert, tls_key))

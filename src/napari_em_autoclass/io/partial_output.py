@@ -63,11 +63,7 @@ class PartialOutput:
         with told_to_the_user(path):
             partial = cls._locked(path) if partial_path(path).is_dir() else None
             try:
-                if partial is not None and (found := partial._read()) is not None and found.get("moves"):
-                    # It was complete, and died while it was put in its place, or just after.
-                    partial.data = partial.folder / found["folder"]
-                    partial._move(found["moves"])
-                    partial.discard()
+                if partial is not None and partial._was_complete():
                     partial = None
                 for each in paths:
                     check_output(each, overwrite)
@@ -75,11 +71,21 @@ class PartialOutput:
                 partial._open(job, restart)
             except BaseException:
                 if partial is not None:
-                    partial.release()
-                    with suppress(OSError):  # something is kept in it
-                        partial.folder.rmdir()
+                    partial._let_go()
                 raise
         return partial
+
+    @classmethod
+    def tidy(cls, path: Path) -> None:
+        """Remove what a job left beside `path` that died when its output was complete; anything else is left alone."""
+        if not partial_path(path).is_dir():
+            return
+        with suppress(InputError, OSError):  # held by another process, or damaged: who goes on with it is told
+            partial = cls._locked(path)
+            try:
+                partial._was_complete()
+            finally:
+                partial._let_go()
 
     @classmethod
     def _locked(cls, path: Path) -> Self:
@@ -123,15 +129,28 @@ class PartialOutput:
         """Remove all there is of it."""
         remove_for_good(self.data)
         remove(self.folder / _JOB)
-        self.release()
-        with suppress(OSError):  # somebody else has begun in it
-            self.folder.rmdir()
+        self._let_go()
 
     def release(self) -> None:
         """Let another process go on with it."""
         if self._lock is not None:
             self._lock.release()
         self._lock = None
+
+    def _let_go(self) -> None:
+        self.release()
+        with suppress(OSError):  # something is kept in it, or somebody else has begun
+            self.folder.rmdir()
+
+    def _was_complete(self) -> bool:
+        """Tell whether the job died when all was done but to put it in its place or to tidy up; if so, do that."""
+        found = self._read()
+        if found is None or not found.get("moves"):
+            return False
+        self.data = self.folder / found["folder"]
+        self._move(found["moves"])
+        self.discard()
+        return True
 
     def _move(self, moves: Mapping[str, str]) -> None:
         for name, place in moves.items():
