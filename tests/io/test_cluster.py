@@ -102,5 +102,20 @@ def test_own_workers_listen_to_us_alone_with_the_threads_asked_for() -> None:
         assert info["address"].startswith("tls://")
 
 
+@pytest.mark.slow
+def test_a_second_cluster_has_threads_of_its_own_and_nothing_stays_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [f"{library}_NUM_THREADS" for library in ("OMP", "MKL", "OPENBLAS")]
+    monkeypatch.setenv(names[0], "7")
+    monkeypatch.delenv(names[1], raising=False)
+    before = [os.environ.get(name) for name in names]
+    for threads in (2, 1):
+        with own_workers(1, threads) as client:
+            found = client.run(lambda: [os.environ.get(name) for name in names])
+        assert list(found.values()) == [[str(threads)] * 3]
+        assert [os.environ.get(name) for name in names] == before
+
+
 def test_some_processor_is_available() -> None:
     assert 1 <= available_processors() <= (os.cpu_count() or 1)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from napari_em_autoclass.core.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from distributed import Client, Security
@@ -103,7 +103,7 @@ def own_workers(n_workers: int, threads_per_worker: int) -> Iterator[Client]:
         "distributed.scheduler.http.routes": [],
         "distributed.worker.http.routes": [],
     }
-    with dask.config.set(quiet):
+    with dask.config.set(quiet), _environment(threads):
         cluster = LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
@@ -118,6 +118,25 @@ def own_workers(n_workers: int, threads_per_worker: int) -> Iterator[Client]:
         )
         with cluster, Client(cluster, set_as_default=False) as client:
             yield client
+
+
+@contextmanager
+def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    """Have these in the environment within the block.
+
+    What is there comes before what a cluster is told for its workers, and Dask puts that there itself for each worker
+    it starts and never takes it away: the next cluster of this process got the threads of the first.
+    """
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def available_processors() -> int:
