@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sklearn.cluster  # noqa: F401  or the dock loads it in a thread, where warnings that napari ignores become errors
+import torch  # noqa: F401  the same
 
 from napari_em_autoclass.core.events import (
     CheckpointSaved,
