@@ -14,7 +14,25 @@ _WIDE = 10_000
 _ANEW = (QEvent.Type.FontChange, QEvent.Type.StyleChange)
 
 
-class ElidedLabel(QElidingLabel):
+class _FittedLabel(QLabel):
+    """Fits its text anew whenever its width, font or style is another."""
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Fit the text to the new width."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        """Fit the text in the new font or style."""
+        super().changeEvent(event)
+        if event is not None and event.type() in _ANEW:
+            self._fit()
+
+    def _fit(self) -> None:
+        raise NotImplementedError
+
+
+class ElidedLabel(_FittedLabel, QElidingLabel):
     """One line that takes what room there is; `text` is the whole of it.
 
     superqt's label shortens its text to its own width, but napari's style lays a frame around labels, and Qt moves the
@@ -25,18 +43,6 @@ class ElidedLabel(QElidingLabel):
         super().__init__(parent)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.setText(text)
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Shorten it to the new width."""
-        if event is not None:
-            super().resizeEvent(event)
-        self._fit()
-
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Shorten it anew in another font or style."""
-        super().changeEvent(event)
-        if event is not None and event.type() in _ANEW:
-            self._fit()
 
     def _fit(self) -> None:
         frame = self.width() - self.contentsRect().width()
@@ -75,7 +81,7 @@ class ElidedBox(QComboBox):
         return option
 
 
-class WrappedLabel(QLabel):
+class WrappedLabel(_FittedLabel):
     """Words on as many lines as they need, and room for `least_lines`, so that what is around it doesn't jump.
 
     A scroll area gives its widget the least height it asks for, and a label asks for that of another width.
@@ -91,17 +97,6 @@ class WrappedLabel(QLabel):
         """Show other words."""
         super().setText(text)
         self._fit()
-
-    def resizeEvent(self, event: QResizeEvent | None) -> None:
-        """Take the lines that the new width needs."""
-        super().resizeEvent(event)
-        self._fit()
-
-    def changeEvent(self, event: QEvent | None) -> None:
-        """Take the lines that another font or style needs."""
-        super().changeEvent(event)
-        if event is not None and event.type() in _ANEW:
-            self._fit()
 
     def _fit(self) -> None:
         self.setMinimumHeight(0)  # else it would never take less than now
