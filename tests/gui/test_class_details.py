@@ -38,7 +38,7 @@ def test_the_figures_stand_in_one_line(survey: Survey) -> None:
 
 
 def test_a_click_on_a_patch_wants_to_go_there(qtbot: Any, details: ClassDetails, survey: Survey) -> None:
-    details.show_row(ClassMap.fresh(3), survey, 1)
+    details.show_rows(ClassMap.fresh(3), survey, (1,))
     details.show()
     enabled = [button for button in details.patches if button.isEnabled()]
     assert len(enabled) == 2
@@ -49,16 +49,26 @@ def test_a_click_on_a_patch_wants_to_go_there(qtbot: Any, details: ClassDetails,
 def test_it_keeps_its_height_whatever_is_selected_and_fits_the_dock(details: ClassDetails, survey: Survey) -> None:
     class_map = ClassMap.fresh(3)
     heights = []
-    for row in (1, 3, None):
-        details.show_row(class_map, survey, row)
+    for rows in ((1,), (3,), (), (1, 2), (1, 2, 3)):
+        details.show_rows(class_map, survey, rows)
         heights.append(details.sizeHint().height())
     assert len(set(heights)) == 1
     assert details.minimumSizeHint().width() <= 300
 
 
+def test_several_rows_show_what_they_would_be_together(details: ClassDetails, survey: Survey) -> None:
+    class_map = ClassMap.fresh(3)
+    merged = class_map.merge([1, 3])
+    details.show_rows(class_map.lock([1]), survey, (1, 3))
+    text = details.figures.text()
+    assert text == f"2 together: {sentence_of(merged, survey.statistics.of_row(merged, 1))}"
+    assert "touches class 2 100 %" in text
+    assert len([button for button in details.patches if button.isEnabled()]) == 2
+
+
 def test_bars_add_up_groups_and_show_the_likeliest_first(qtbot: Any, details: ClassDetails, survey: Survey) -> None:
     class_map = ClassMap.fresh(3).merge([1, 3], name="axon")
-    details.show_row(class_map, survey, None)
+    details.show_rows(class_map, survey, ())
     details.show()
     details.bars.grab()  # empty
     details.bars.show_probabilities(class_map, {1: 0.3, 2: 0.35, 3: 0.35})
@@ -68,10 +78,10 @@ def test_bars_add_up_groups_and_show_the_likeliest_first(qtbot: Any, details: Cl
 
 def test_bars_follow_names_and_merges_when_a_row_is_shown(details: ClassDetails, survey: Survey) -> None:
     class_map = ClassMap.fresh(3)
-    details.show_row(class_map, survey, 1)
+    details.show_rows(class_map, survey, (1,))
     assert details.bars.shown == ()
     details.bars.show_probabilities(class_map, {1: 0.3, 2: 0.6, 3: 0.1})
-    details.show_row(class_map.merge([1, 3]).rename(2, "axon"), survey, 2)
+    details.show_rows(class_map.merge([1, 3]).rename(2, "axon"), survey, (2,))
     assert [(name, round(prob, 2)) for name, _, prob in details.bars.shown] == [("axon", 0.6), ("class 1 +1", 0.4)]
 
 
@@ -80,16 +90,18 @@ def test_parts_split_since_have_no_figures_yet(details: ClassDetails, survey: Su
     from napari_em_autoclass.core.split import FoundParts
 
     class_map = with_split(ClassMap.fresh(3), FoundParts(2, ((0.0,), (1.0,)), 1.0, "student@1"))
-    details.show_row(class_map, survey, 5)
+    details.show_rows(class_map, survey, (5,))
     assert details.figures.text().startswith("0 µm³")
+    details.show_rows(class_map, survey, (1, 2))  # what is split can't be merged
+    assert details.figures.text() == "2 rows selected"
 
 
 def test_another_run_forgets_the_voxel_of_before(details: ClassDetails, survey: Survey) -> None:
     class_map = ClassMap.fresh(3)
-    details.show_row(class_map, survey, 1)
+    details.show_rows(class_map, survey, (1,))
     details.bars.show_probabilities(class_map, {1: 0.3, 2: 0.6, 3: 0.1})
     details.forget()
     assert details.isHidden()
-    details.show_row(class_map, survey, 1)
+    details.show_rows(class_map, survey, (1,))
     assert details.bars.shown == ()
     assert details.bars.toolTip().startswith("Double-click")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, Signal
@@ -9,10 +10,13 @@ from qtpy.QtGui import QColor, QIcon, QImage, QPainter, QPaintEvent, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from napari_em_autoclass.core.class_map import ClassMap
+from napari_em_autoclass.core.errors import InputError
 from napari_em_autoclass.gui.fitted_text import ElidedLabel
 from napari_em_autoclass.gui.glyphs import AMBER, GREEN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_em_autoclass.core.class_statistics import RowStatistics
     from napari_em_autoclass.core.class_survey import Exemplar, Survey
 
@@ -32,6 +36,18 @@ def sentence_of(class_map: ClassMap, row: RowStatistics) -> str:
         touches = (f"{class_map.name_of(i)} {100 * share:.0f} %" for i, share in row.neighbours[:3])
         parts.append(f"touches {', '.join(touches)}")
     return " · ".join(parts)
+
+
+def joined(class_map: ClassMap, rows: Sequence[int]) -> tuple[ClassMap, int | None]:
+    """Return the map as it would be with `rows` merged, and the row they would be; None if they can't be one."""
+    if len(rows) < 2:
+        return class_map, next(iter(rows), None)
+    try:
+        # A lock forbids the merge, not the look at what it would give.
+        merged = replace(class_map, locked=frozenset()).merge(rows)
+    except InputError:
+        return class_map, None
+    return merged, merged.shown_id(rows[0])
 
 
 class ClassDetails(QWidget):
@@ -66,12 +82,16 @@ class ClassDetails(QWidget):
         layout.addWidget(self.bars)
         self.setVisible(False)
 
-    def show_row(self, class_map: ClassMap, survey: Survey, row: int | None) -> None:
-        """Show a row of `class_map`; None shows none."""
+    def show_rows(self, class_map: ClassMap, survey: Survey, rows: Sequence[int]) -> None:
+        """Show a row of `class_map`, or what several would be together: one may want to know before one merges."""
         self.setVisible(True)
         self.bars.set_class_map(class_map)
-        typical, unclear = survey.of_row(class_map, row, _N_PATCHES) if row else ((), ())
-        text = sentence_of(class_map, survey.statistics.of_row(class_map, row)) if row else "Select a class"
+        with_them_merged, row = joined(class_map, rows)
+        typical, unclear = survey.of_row(with_them_merged, row, _N_PATCHES) if row else ((), ())
+        text = f"{len(rows)} rows selected" if rows else "Select a class"
+        if row:
+            figures = sentence_of(with_them_merged, survey.statistics.of_row(with_them_merged, row))
+            text = figures if len(rows) == 1 else f"{len(rows)} together: {figures}"
         self.figures.setText(text)
         self.figures.setToolTip(f"{text}.\nEstimated from some places all over the stack." if row else "")
         for some, buttons in ((typical, self.patches[:_N_PATCHES]), (unclear, self.patches[_N_PATCHES:])):

@@ -181,9 +181,9 @@ class ClassPanel(QWidget):
             self.details.bars.show_probabilities(class_map, {i: p for i, p in probs.items() if i in class_map.ids})
 
     def _show_details(self) -> None:
-        class_map, ids = self._decisions.shown, self.selected_ids()
+        class_map = self._decisions.shown
         if class_map is not None and self._survey is not None:
-            self.details.show_row(class_map, self._survey, ids[0] if len(ids) == 1 else None)
+            self.details.show_rows(class_map, self._survey, self.selected_ids())
 
     def _on_shown(self, class_map: ClassMap) -> None:
         selected = self.selected_ids()
