@@ -176,7 +176,7 @@ def test_a_network_that_learned_too_little_is_left_for_the_filters_and_gets_anot
     volume: Volume, settings: RunSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = tmp_path / "run"
-    monkeypatch.setattr("napari_em_autoclass.core.learner.choose", lambda _working, _made: "filters")
+    monkeypatch.setattr("napari_em_autoclass.core.learner.choose", lambda *_: "filters")
     events = list(Trainer(volume, changed(settings, "training.steps=6"), run_dir=run).events())
     assert [event.message for event in events if isinstance(event, Notice)] == [
         "The classes of the filters explain the stack clearly better, and were kept."
@@ -184,7 +184,7 @@ def test_a_network_that_learned_too_little_is_left_for_the_filters_and_gets_anot
     model = RunFolder.open(run).model()
     assert isinstance(model.classifier, FilterClassifier)
     assert model.stage == "done"
-    monkeypatch.setattr("napari_em_autoclass.core.learner.choose", lambda _working, _made: "network")
+    monkeypatch.setattr("napari_em_autoclass.core.learner.choose", lambda *_: "network")
     longer = changed(settings, "training.steps=9")
     events = list(Trainer(volume, longer, run_dir=run, resume=True).events())
     assert [event.step for event in events if isinstance(event, StepDone)] == [7, 8, 9]

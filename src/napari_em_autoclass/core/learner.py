@@ -148,8 +148,7 @@ class Learner:
         made: dict[str, nn.Module] = {"network": self.student.eval()}
         if self.teacher is not None:
             made["network before refining"] = self.teacher.network
-        made["filters"] = self.sketch
-        kept = choose(self.workings, made)
+        kept = choose(self.workings, made, {"filters": self.sketch})
         if kept == "network before refining":
             self.student.load_state_dict(made[kept].state_dict())
         self.has_classes = kept != "filters"

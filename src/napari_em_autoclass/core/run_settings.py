@@ -64,7 +64,7 @@ class TrainingSettings(Settings):
     teacher_momentum: float = Field(0.99, ge=0, lt=1, json_schema_extra={"step": 0.01})
     """How slowly the mean teacher follows the network, for the terms that learn from it."""
     keep_best: bool = True
-    """At the end, keep the filters or an earlier network if they explain the stack clearly better."""
+    """At the end, keep an earlier network if it explains the stack clearly better, or the filters if none learned."""
     snapshot_every_s: float = Field(0.4, gt=0, le=3600, json_schema_extra={"step": 0.1, "unit": "s"})
     """Time between two pictures of the section in view."""
     checkpoint_every_s: float = Field(5.0, gt=0, le=3600, json_schema_extra={"step": 1.0, "unit": "s"})
