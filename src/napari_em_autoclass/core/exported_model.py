@@ -171,7 +171,7 @@ class ExportedModel(nn.Module):
                 "centre": self.normalisation.centre,
                 "spread": self.normalisation.spread,
                 "clipped_at_spreads": LIMIT,
-                "trained_on_sections_brought_to_centre_and_spread": self.settings.normalisation.per_section,
+                "trained_on_sections_brought_to_centre_and_spread": self.normalisation.is_per_section,
             },
             "output": {"name": "probabilities", "axes": "bcyx", "classes": len(self.channels)},
             "voxel_size_nm": list(self.voxel_size_nm),

@@ -1,9 +1,9 @@
 """Robust normalisation, fitted once per volume and stored with the model.
 
 Grey values become ``(value - centre) / spread`` with the median and the 16-84 % half-range of the volume, and each
-section is brought to the volume's centre and spread within limits: sections of one stack differ in contrast, but a
-blank one must not be blown up into noise.  Being affine and robust, it gives the same result whatever the dtype or the
-contrast setting of the microscope.
+section is brought to the volume's centre and spread within limits: sections of one stack differ in contrast, and where
+that is the microscope's doing (`section_greys`) it is undone, but a blank one must not be blown up into noise.  Being
+affine and robust, it gives the same result whatever the dtype or the contrast setting of the microscope.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pydantic import Field, PositiveFloat
 from napari_em_autoclass.core.chunk_grid import chunk_grid
 from napari_em_autoclass.core.errors import InputError, UnreadableError
 from napari_em_autoclass.core.held_boxes import HeldBoxes
+from napari_em_autoclass.core.section_greys import of_microscope
 from napari_em_autoclass.core.settings import Settings
 from napari_em_autoclass.core.survey import survey
 from napari_em_autoclass.core.volume import Box
@@ -43,7 +44,7 @@ class NormalisationSettings(Settings):
     """How grey values are made comparable."""
 
     per_section: bool = True
-    """Correct each section's brightness and contrast (sections of one stack often differ)."""
+    """Correct each section's brightness and contrast, where sections differ by more than what is in view."""
     max_sections: int = Field(1024, ge=1, le=100_000)
     """Sections measured at most; those between are interpolated."""
 
@@ -56,9 +57,14 @@ class Normalisation(Settings):
     spread: float = Field(gt=0)
     """Half the range that holds the middle 68 % of the grey values."""
     section_centre: tuple[float, ...]
-    """Median grey value of each section."""
+    """Grey value of each section that becomes 0."""
     section_spread: tuple[PositiveFloat, ...]
-    """Spread of each section."""
+    """Grey values of each section that become 1."""
+
+    @property
+    def is_per_section(self) -> bool:
+        """Whether sections are brought to one brightness and contrast."""
+        return len({*zip(self.section_centre, self.section_spread, strict=True)}) > 1
 
     def apply(self, block: NDArray[Any], z0: int) -> NDArray[np.float32]:
         """Return normalised values of `block`, shape (z, y, x), whose first section is number `z0` of the volume.
@@ -105,7 +111,8 @@ def fit_normalisation(
         measured = np.unique(np.linspace(0, depth - 1, min(depth, settings.max_sections)).round().astype(int))
         measured, statistics = _measured(volume, measured)
     # Blank sections say nothing about the tissue, even if they are the most.
-    shown = statistics[statistics[:, 1] > 0]
+    is_shown = statistics[:, 1] > 0
+    shown = statistics[is_shown]
     if not len(shown):
         grey = np.median(statistics[:, 0])
         raise InputError(f"{volume.name}: the stack is constant (nearly all voxels are {grey:g}); nothing to learn")
@@ -114,6 +121,7 @@ def fit_normalisation(
         return Normalisation(
             centre=centre, spread=spread, section_centre=(centre,) * depth, section_spread=(spread,) * depth
         )
+    statistics[is_shown] = of_microscope(shown)
     sections = np.arange(depth)
     centres = np.interp(sections, measured, statistics[:, 0]).clip(centre - 2 * spread, centre + 2 * spread)
     spreads = np.interp(sections, measured, statistics[:, 1]).clip(spread / 2, spread * 2)
