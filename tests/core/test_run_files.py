@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,15 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     with pytest.raises(OSError, match="No space left"):
         write_atomically(tmp_path / "file", b"new")
     assert contents(tmp_path) == {"file": b"old"}
+
+
+def test_threads_that_write_one_file_at_once_don_t_take_each_others(tmp_path: Path) -> None:
+    written = [bytes([number]) * 5000 for number in range(8)]
+    with ThreadPoolExecutor(len(written)) as threads:
+        for _ in range(20):
+            list(threads.map(lambda content: write_atomically(tmp_path / "file", content), written))
+    assert contents(tmp_path)["file"] in written
+    assert len(contents(tmp_path)) == 1
 
 
 def test_the_new_file_is_on_disk_before_it_takes_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

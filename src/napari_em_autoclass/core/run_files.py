@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,8 @@ _PARTIAL = ".partial-"
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write `content` to `path` so that a reader, or a crash, sees the old file or the new one, never half of it."""
-    partial = path.with_name(f".{path.name}{_PARTIAL}{os.getpid()}")
+    # Of the thread's own: the dock saves classes while a thread that learns does, and two docks may hold one run.
+    partial = path.with_name(f".{path.name}{_PARTIAL}{os.getpid()}-{threading.get_ident()}")
     try:
         with partial.open("wb") as file:
             file.write(content)
